@@ -1,0 +1,94 @@
+// Batch, group, layer and instance normalization, with what stands next to them in a network folded in.
+//
+// Ioffe and Szegedy, "Batch normalization", ICML 2015; Wu and He, "Group normalization", ECCV 2018; Ba, Kiros and Hinton,
+// "Layer normalization", 2016; Ulyanov, Vedaldi and Lempitsky, "Instance normalization", 2016.
+//
+// Every kernel here computes
+//     z = dropout_before(relu_before(x)),  y = dropout_after(relu_after((z - mean) * rstd * gamma + beta))
+// where each of the four neighbours is optional. The backward pass takes x and recomputes z and the masks from it, so that
+// nothing but x and two numbers per statistic is kept. Variance is the biased one, rstd = 1 / sqrt(variance + eps).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "heddle/base/stream.hpp"
+#include "kernels/random/philox.hpp"
+#include "kernels/variant.hpp"
+
+namespace heddle::kernels {
+
+/// Dropout of single elements, or of whole channel planes: p == 0 is none. Element (or plane) i of the tensor is dropped
+/// when uniform01(word i of the key's stream) < p; what is kept is multiplied by 1 / (1 - p).
+/// Srivastava et al., "Dropout", JMLR 2014; by planes: Tompson et al., "Efficient object localization", CVPR 2015.
+struct Dropout {
+  float p = 0;
+  bool planes = false;
+  RandomKey key;
+};
+
+/// A norm's neighbours; the default is none.
+struct NormFusion {
+  bool relu_before = false;
+  Dropout before;
+  bool relu_after = false;
+  Dropout after;
+};
+
+/// x and y [n, c, inner]; one mean and rstd a channel; inner = H * W.
+struct BatchNormShape {
+  int n = 1, c = 1;
+  std::int64_t inner = 1;
+};
+
+/// gamma and beta [c] may be null (together), and then so may dgamma and dbeta. Every output is overwritten. Workspace as
+/// in Conv2dKernels.
+template <class T> struct BatchNormKernels {
+  std::size_t (*workspace)(const BatchNormShape&);
+  /// Statistics of this batch: writes y, mean [c], rstd [c]. Where running_mean is not null, running_mean and running_var
+  /// [c] become (1 - momentum) * old + momentum * new, the variance unbiased there, as in PyTorch.
+  void (*forward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* gamma, const T* beta, T eps,
+                  T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y, void* workspace);
+  /// Given statistics (evaluation): y from mean [c] and variance [c].
+  void (*inference)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* gamma, const T* beta, T eps,
+                    const T* mean, const T* variance, T* y);
+  /// fixed_statistics: the gradient of inference, where mean and rstd do not depend on x.
+  void (*backward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* dy, const T* gamma, const T* beta,
+                   const T* mean, const T* rstd, bool fixed_statistics, T* dx, T* dgamma, T* dbeta, void* workspace);
+
+  static const BatchNormKernels& cpu(Variant = Variant::fast);
+  static const BatchNormKernels& cuda(Variant = Variant::fast);
+};
+
+/// What gamma and beta are indexed by: channel, or position within the normalised row.
+enum class Affine { none, channel, element };
+
+/// x and y [n, c, inner], one mean and rstd for each of the n * groups rows of c / groups * inner neighbouring elements.
+/// Group norm: affine by channel. Instance norm: groups == c. Layer norm over (C, H, W): groups == 1, affine by element;
+/// layer norm over the last D: n rows, c == 1, inner == D, groups == 1.
+struct GroupNormShape {
+  std::int64_t n = 1;
+  int c = 1;
+  std::int64_t inner = 1;
+  int groups = 1;
+  Affine affine = Affine::channel;
+
+  constexpr std::int64_t rows() const { return n * groups; }
+  constexpr std::int64_t row_size() const { return c / groups * inner; }
+  constexpr std::int64_t affine_size() const { return affine == Affine::none ? 0 : affine == Affine::channel ? c : c * inner; }
+};
+
+/// gamma and beta are null exactly where affine is none. Every output is overwritten.
+template <class T> struct GroupNormKernels {
+  std::size_t (*workspace)(const GroupNormShape&);
+  /// Writes y, mean [rows], rstd [rows].
+  void (*forward)(Stream, const GroupNormShape&, const NormFusion&, const T* x, const T* gamma, const T* beta, T eps, T* mean,
+                  T* rstd, T* y, void* workspace);
+  void (*backward)(Stream, const GroupNormShape&, const NormFusion&, const T* x, const T* dy, const T* gamma, const T* beta,
+                   const T* mean, const T* rstd, T* dx, T* dgamma, T* dbeta, void* workspace);
+
+  static const GroupNormKernels& cpu(Variant = Variant::fast);
+  static const GroupNormKernels& cuda(Variant = Variant::fast);
+};
+
+}  // namespace heddle::kernels

@@ -1,0 +1,49 @@
+// One CPU kernel file, several instruction sets: which one this compilation is for, and which one this machine runs.
+//
+// CMake compiles every kernels/*/*_cpu.cpp once for each instruction set, with HEDDLE_ISA set to base, v3 or v4 (x86-64
+// alone has the last two). A kernel file keeps everything in an unnamed namespace, so that no two compilations share a
+// symbol that a linker could take from the wrong one, and ends with its table:
+//
+//     template <> const PoolKernels<float>& CpuTable<this_isa, PoolKernels<float>>::get(Variant) { ... }
+//     #if HEDDLE_ISA_IS_BASE
+//     template <> const PoolKernels<float>& PoolKernels<float>::cpu(Variant v) { return cpu_table<PoolKernels<float>>(v); }
+//     #endif
+#pragma once
+
+namespace heddle::kernels {
+
+/// base: what every machine of the architecture has (SSE2 on x86-64, NEON on Arm); v3: x86-64-v3 (AVX2, FMA); v4:
+/// x86-64-v4 (AVX-512 F, BW, CD, DQ, VL).
+enum class Isa { base, v3, v4 };
+
+/// The best instruction set that this machine runs and HEDDLE_ISA (base, v3 or v4 in the environment) allows.
+Isa best_isa();
+const char* name_of(Isa);
+
+#if defined(HEDDLE_ISA)
+inline constexpr Isa this_isa = Isa::HEDDLE_ISA;
+
+/// Float lanes of this compilation's vectors.
+inline constexpr int vector_bytes = this_isa == Isa::v4 ? 64 : this_isa == Isa::v3 ? 32 : 16;
+#endif
+
+enum class Variant : int;
+
+/// The tables of one instruction set; each kernel file specialises get().
+template <Isa isa, class Table> struct CpuTable {
+  static const Table& get(Variant);
+};
+
+/// The table for best_isa().
+template <class Table> const Table& cpu_table(Variant variant) {
+#if defined(__x86_64__)
+  switch (best_isa()) {
+    case Isa::v4: return CpuTable<Isa::v4, Table>::get(variant);
+    case Isa::v3: return CpuTable<Isa::v3, Table>::get(variant);
+    default: break;
+  }
+#endif
+  return CpuTable<Isa::base, Table>::get(variant);
+}
+
+}  // namespace heddle::kernels

@@ -1,0 +1,42 @@
+// The CPU backend's thread pool: fixed chunks handed to whichever thread is free.
+//
+// The partition into chunks depends on the problem alone, never on the number of threads: a kernel that reduces writes
+// one partial result per chunk and adds them in chunk order, and so gives the same bits on any number of threads. Workers
+// spin briefly for the next job, then sleep, so that a busy machine is not slowed by waiting ones.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace heddle {
+
+/// Threads that kernels use from now on; 0 means one for each core this process may run on. Waits for running work.
+void set_num_threads(int threads);
+int get_num_threads();
+
+namespace detail {
+using ChunkFunction = void (*)(void* context, std::int64_t chunk, int worker);
+void run_chunks(std::int64_t chunks, ChunkFunction function, void* context);
+}  // namespace detail
+
+/// Calls f(chunk, worker) once for every chunk in [0, chunks), from several threads at once; worker lies in
+/// [0, get_num_threads()) and no two calls running at once share one: it indexes scratch memory. Returns when all are
+/// done. The first exception is rethrown here. Called from inside a chunk it runs on the calling thread alone.
+template <class F> void parallel_chunks(std::int64_t chunks, F&& f) {
+  detail::run_chunks(
+      chunks, [](void* context, std::int64_t chunk, int worker) { (*static_cast<std::remove_reference_t<F>*>(context))(chunk, worker); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(f))));
+}
+
+/// Calls f(begin, end) over pieces of [0, count) of `grain` elements each (the last may be shorter).
+template <class F> void parallel_for(std::int64_t count, std::int64_t grain, F&& f) {
+  if (count <= 0) return;
+  if (grain < 1) grain = 1;
+  parallel_chunks((count + grain - 1) / grain, [&](std::int64_t chunk, int) {
+    const std::int64_t begin = chunk * grain;
+    f(begin, begin + grain < count ? begin + grain : count);
+  });
+}
+
+}  // namespace heddle
