@@ -1,0 +1,105 @@
+#include "heddle/core/backend.hpp"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "heddle/base/check.hpp"
+
+#if HEDDLE_WITH_CUDA
+#include "kernels/simt/runtime.hpp"
+#endif
+
+namespace heddle {
+namespace {
+
+#if HEDDLE_WITH_CUDA
+std::string why_no_cuda() { return simt::no_device_reason(); }
+#else
+std::string why_no_cuda() { return "this build has no CUDA kernels (configure with HEDDLE_CUDA=ON where nvcc is installed)"; }
+[[noreturn]] void refuse() { fail("device", "expected the CPU, got cuda: " + why_no_cuda()); }
+#endif
+
+}  // namespace
+
+DeviceChoice choose_device(const std::string& wish) {
+  const int gpus = cuda_device_count();
+  if (wish == "auto") {
+    if (gpus > 0) return {cuda, "cuda:0, the first GPU"};
+    return {cpu, "cpu, since " + why_no_cuda()};
+  }
+  const Device device = Device::parse(wish);
+  if (device.is_cuda()) {
+    check(gpus > 0, "device", "expected a GPU for '{}', got none: {}", wish, why_no_cuda());
+    check(device.index < gpus, "device", "expected a GPU numbered below {}, got '{}'", gpus, wish);
+  }
+  return {device, device.str() + ", as asked"};
+}
+
+#if HEDDLE_WITH_CUDA
+
+bool built_with_cuda() { return true; }
+int cuda_device_count() { return simt::device_count(); }
+void synchronize(Device device) {
+  if (device.is_cuda()) simt::synchronize(backend::current_stream(device));
+}
+
+namespace backend {
+
+void* system_allocate(Device device, std::size_t bytes) {
+  return device.is_cpu() ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : simt::allocate(bytes);
+}
+void system_free(Device device, void* block) noexcept { device.is_cpu() ? std::free(block) : simt::free(block); }
+
+void fill_bytes(Device device, void* block, int byte, std::size_t bytes) {
+  if (device.is_cpu())
+    std::memset(block, byte, bytes);
+  else
+    simt::fill_bytes(block, byte, bytes, current_stream(device));
+}
+
+void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  if (bytes == 0) return;
+  if (to_device.is_cpu() && from_device.is_cpu()) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  const Stream stream = current_stream(to_device.is_cuda() ? to_device : from_device);
+  if (to_device.is_cpu())
+    simt::copy_to_host(to, from, bytes, stream);
+  else if (from_device.is_cpu())
+    simt::copy_to_device(to, from, bytes, stream);
+  else
+    simt::copy_on_device(to, from, bytes, stream);
+  simt::synchronize(stream);
+}
+
+}  // namespace backend
+
+#else
+
+bool built_with_cuda() { return false; }
+int cuda_device_count() { return 0; }
+void synchronize(Device device) {
+  if (device.is_cuda()) refuse();
+}
+
+namespace backend {
+
+void* system_allocate(Device device, std::size_t bytes) {
+  if (device.is_cuda()) refuse();
+  return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+void system_free(Device, void* block) noexcept { std::free(block); }
+void fill_bytes(Device, void* block, int byte, std::size_t bytes) { std::memset(block, byte, bytes); }
+void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  if (to_device.is_cuda() || from_device.is_cuda()) refuse();
+  if (bytes) std::memcpy(to, from, bytes);
+}
+
+}  // namespace backend
+
+#endif
+
+Stream backend::current_stream(Device) { return {}; }
+
+}  // namespace heddle
