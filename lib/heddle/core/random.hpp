@@ -1,0 +1,46 @@
+// Random numbers: a generator hands out keys of counter-based streams, and kernels compute the numbers from them.
+#pragma once
+
+#include <cstdint>
+
+#include "heddle/core/tensor.hpp"
+
+namespace heddle {
+
+namespace kernels {
+struct RandomKey;
+enum class Purpose : std::uint32_t;
+}  // namespace kernels
+
+/// Names streams of random numbers, one after another: a stream is fixed by (seed, step, number of the call within the
+/// step), so that what is drawn in a training step depends neither on threads nor on what was drawn before the step.
+class Generator {
+ public:
+  explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
+
+  std::uint64_t seed() const { return seed_; }
+  /// Starts over with another seed.
+  void manual_seed(std::uint64_t seed);
+  /// Starts the numbers of a training step; a step that is run again draws the same ones.
+  void begin_step(std::uint64_t step);
+  /// The key of the next stream.
+  kernels::RandomKey next(kernels::Purpose purpose);
+
+ private:
+  std::uint64_t seed_, step_ = 0, call_ = 0;
+};
+
+/// What everything draws from that is not given another: this thread's own generator.
+Generator& default_generator();
+inline void manual_seed(std::uint64_t seed) { default_generator().manual_seed(seed); }
+
+/// Uniform numbers in [0, 1), and normal ones of mean 0 and deviation 1; float32 or float64.
+Tensor rand(const Shape& shape, TensorOptions options = {}, Generator& generator = default_generator());
+Tensor randn(const Shape& shape, TensorOptions options = {}, Generator& generator = default_generator());
+/// Overwrites the tensor, which must be dense, with uniform numbers in [low, high), or normal ones.
+void uniform_(Tensor& t, double low, double high, Generator& generator = default_generator());
+void normal_(Tensor& t, double mean, double deviation, Generator& generator = default_generator());
+/// 0 .. n-1 in the order that (seed, epoch) gives, int64 on the CPU: Fisher and Yates over Philox.
+std::vector<std::int64_t> randperm(std::int64_t n, std::uint64_t seed, std::uint64_t epoch);
+
+}  // namespace heddle

@@ -1,0 +1,159 @@
+// Tensor: a shape over shared memory, on a device, with an element type and, where asked for, a gradient.
+//
+// A Tensor is a handle: copying one copies no data, and two handles see each other's writes, as in PyTorch; clone() copies.
+// Members that take part in differentiation stand here because this is where a user looks for them; they are defined
+// beside their gradients in autograd/ and ops/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "heddle/base/device.hpp"
+#include "heddle/base/dtype.hpp"
+#include "heddle/core/shape.hpp"
+
+namespace heddle {
+
+namespace detail {
+struct TensorImpl;
+}
+
+/// Element type and place of a new tensor.
+struct TensorOptions {
+  DType dtype = DType::float32;
+  Device device = {};
+};
+
+class Tensor {
+ public:
+  /// Holds nothing: defined() is false.
+  Tensor() = default;
+
+  bool defined() const { return impl_ != nullptr; }
+  const Shape& shape() const;
+  /// Size of one dimension, counted from the end where negative.
+  std::int64_t size(int dim) const;
+  int dim() const;
+  std::int64_t numel() const;
+  DType dtype() const;
+  Device device() const;
+  TensorOptions options() const { return {dtype(), device()}; }
+  /// In elements, one a dimension.
+  const Shape& strides() const;
+  bool is_contiguous() const;
+
+  /// The first element. Error unless T is the element type. Only a contiguous tensor's elements follow each other, and
+  /// only a CPU tensor's can be read by the caller.
+  template <class T> T* data() const {
+    require_dtype(dtype_of<std::remove_const_t<T>>);
+    return static_cast<T*>(raw_data());
+  }
+  void* raw_data() const;
+  /// The only element of a tensor of one element, converted to T; waits for the device.
+  template <class T = double> T item() const { return static_cast<T>(item_as_double()); }
+  /// All elements in row-major order; waits for the device. Error unless T is the element type.
+  template <class T> std::vector<T> to_vector() const {
+    require_dtype(dtype_of<T>);
+    std::vector<T> values(static_cast<std::size_t>(numel()));
+    copy_to(values.data());
+    return values;
+  }
+  /// Writes all elements in row-major order to numel() * size_of(dtype()) bytes of the caller's; waits for the device.
+  void copy_to(void* memory) const;
+  /// Shape, type and values, the middle of long dimensions left out.
+  std::string str() const;
+
+  // --- in place, without gradient: for initialisation and optimizers -----------------------------------------
+  Tensor& fill_(double value);
+  Tensor& zero_() { return fill_(0); }
+  /// Takes the values of `source` (any device, layout or type of the same shape).
+  Tensor& copy_(const Tensor& source);
+
+  // --- gradients (autograd/) ---------------------------------------------------------------------------------
+  bool requires_grad() const;
+  /// Marks a leaf as something to differentiate by. Error for a type without gradients, or a tensor that ops made.
+  Tensor& requires_grad_(bool on = true);
+  /// True unless an op recorded for differentiation made it.
+  bool is_leaf() const;
+  /// What backward() accumulated; undefined before.
+  Tensor grad() const;
+  void set_grad(Tensor gradient);
+  /// Keep the gradient of a tensor that is no leaf too.
+  void retain_grad();
+  /// Differentiates a tensor of one element (or with `gradient` of its shape, any) by every leaf it was made from, and
+  /// adds to their grad(). The recorded graph is freed unless retain_graph.
+  void backward(const Tensor& gradient = {}, bool retain_graph = false) const;
+  /// Called with the gradient of this tensor when it is known; what it returns, unless undefined, replaces it.
+  void register_hook(std::function<Tensor(const Tensor&)> hook);
+  /// The same data, without history.
+  Tensor detach() const;
+
+  // --- views and conversions, differentiable (ops/view, ops/copy) --------------------------------------------
+  /// Same elements in another shape, one size may be -1; copies only where the layout forces it.
+  Tensor reshape(const Shape& shape) const;
+  /// Dimensions [start, end] as one.
+  Tensor flatten(int start = 0, int end = -1) const;
+  Tensor permute(const Shape& dims) const;
+  Tensor transpose(int dim0, int dim1) const;
+  /// Elements begin, begin + step, ... before end of one dimension; negative bounds count from its end.
+  Tensor slice(int dim, std::int64_t begin, std::int64_t end, std::int64_t step = 1) const;
+  /// One index of a dimension, which disappears.
+  Tensor select(int dim, std::int64_t index) const;
+  Tensor squeeze(int dim) const;
+  Tensor unsqueeze(int dim) const;
+  /// Repeats dimensions of size 1 (and new leading ones) without copying.
+  Tensor expand(const Shape& shape) const;
+  Tensor contiguous() const;
+  Tensor clone() const;
+  Tensor to(Device device) const;
+  Tensor to(DType dtype) const;
+
+  /// For the library: a view of this tensor's memory, and the implementation behind a handle.
+  Tensor view_of_memory(const Shape& shape, const Shape& strides, std::int64_t offset) const;
+  const std::shared_ptr<detail::TensorImpl>& impl() const { return impl_; }
+  explicit Tensor(std::shared_ptr<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  void require_dtype(DType expected) const;
+  double item_as_double() const;
+  detail::TensorImpl& get() const;
+
+  std::shared_ptr<detail::TensorImpl> impl_;
+};
+
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
+
+/// New tensors. empty() leaves the elements undefined.
+Tensor empty(const Shape& shape, TensorOptions options = {});
+Tensor empty_like(const Tensor& other);
+Tensor full(const Shape& shape, double value, TensorOptions options = {});
+Tensor zeros(const Shape& shape, TensorOptions options = {});
+Tensor ones(const Shape& shape, TensorOptions options = {});
+Tensor zeros_like(const Tensor& other);
+Tensor ones_like(const Tensor& other);
+/// start, start + step, ... before end.
+Tensor arange(double start, double end, double step = 1, TensorOptions options = {});
+Tensor eye(std::int64_t n, TensorOptions options = {});
+/// A copy of numel elements at `memory`, in row-major order.
+Tensor from_memory(const void* memory, const Shape& shape, TensorOptions options = {});
+/// A copy of `values`, of their type; without a shape, of one dimension. Error when the shape has another number of elements.
+template <class T> Tensor tensor(const std::vector<T>& values, std::optional<Shape> shape = {}, Device device = cpu);
+
+namespace detail {
+void check_count(std::size_t count, const Shape& shape);
+}
+
+template <class T> Tensor tensor(const std::vector<T>& values, std::optional<Shape> shape, Device device) {
+  static_assert(is_element<T>, "elements are float, double, std::int64_t or std::uint8_t");
+  const Shape full_shape = shape.value_or(Shape{static_cast<std::int64_t>(values.size())});
+  detail::check_count(values.size(), full_shape);
+  return from_memory(values.data(), full_shape, {dtype_of<T>, device});
+}
+
+}  // namespace heddle
