@@ -1,0 +1,178 @@
+// Reverse-mode differentiation, and the members of Tensor that belong to it.
+#include <memory>
+#include <queue>
+#include <unordered_map>
+
+#include "heddle/autograd/grad_mode.hpp"
+#include "heddle/autograd/node.hpp"
+#include "heddle/base/check.hpp"
+#include "heddle/core/dispatch.hpp"
+#include "kernels/elementwise/elementwise.hpp"
+
+namespace heddle {
+namespace autograd {
+namespace {
+
+// A gradient on its way: several uses of a tensor add up. The first one arrives as it is and may be shared with others,
+// so the first addition makes a sum of our own, to which later ones are added in place.
+struct Gathered {
+  Tensor sum;
+  bool ours = false;
+
+  void add(const Tensor& gradient) {
+    if (!sum.defined()) {
+      sum = gradient;
+      return;
+    }
+    if (!ours) {
+      Tensor copy = empty_like(sum);
+      copy.copy_(sum);
+      sum = copy;
+      ours = true;
+    }
+    visit_floating(sum.dtype(), "backward", [&]<class T>(TypeTag<T>) {
+      kernels_for<kernels::ElementwiseKernels<T>>(sum.device())
+          .add_scaled(stream_of(sum), sum.numel(), gradient.data<T>(), T{1}, sum.data<T>());
+    });
+  }
+};
+
+Tensor run_hooks(const std::vector<Hook>& hooks, Tensor gradient) {
+  for (const Hook& hook : hooks) {
+    Tensor replaced = hook(gradient);
+    if (!replaced.defined()) continue;
+    check(replaced.shape() == gradient.shape(), "hook", "expected a gradient of shape {}, got {}", gradient.shape().str(),
+          replaced.shape().str());
+    gradient = replaced.is_contiguous() ? replaced : replaced.clone();
+  }
+  return gradient;
+}
+
+void accumulate(Meta& leaf, Tensor gradient) {
+  gradient = run_hooks(leaf.hooks, std::move(gradient));
+  if (!leaf.grad.defined()) {
+    // Somebody else may hold this memory: another leaf (x + y sends both the same gradient), or the caller.
+    const bool shared = gradient.impl()->storage.use_count() > 1 || gradient.impl().use_count() > 1;
+    leaf.grad = shared ? empty_like(gradient).copy_(gradient) : gradient.detach();
+    return;
+  }
+  Gathered sum{leaf.grad, true};
+  sum.add(gradient);
+}
+
+class Engine {
+ public:
+  void send(const Edge& edge, Tensor gradient) {
+    if (edge.leaf) {
+      accumulate(*edge.leaf, std::move(gradient));
+      return;
+    }
+    auto [slot, fresh] = waiting_.try_emplace(edge.node.get());
+    if (fresh) order_.push({edge.node->number, edge.node});
+    slot->second.add(gradient);
+  }
+
+  void run(bool retain_graph) {
+    while (!order_.empty()) {
+      const std::shared_ptr<Node> node = order_.top().second;
+      order_.pop();
+      Tensor gradient = std::move(waiting_.extract(node.get()).mapped().sum);
+      gradient = run_hooks(node->hooks, std::move(gradient));
+      if (auto meta = node->retained.lock()) meta->grad = empty_like(gradient).copy_(gradient);
+      step(*node, std::move(gradient), retain_graph);
+    }
+  }
+
+ private:
+  void step(Node& node, Tensor dy, bool retain_graph) {
+    check(!node.freed, "backward", "expected a graph that is still there, got one (at op '{}') that an earlier backward freed: pass "
+          "retain_graph = true to that one", node.op);
+    std::vector<bool> wanted;
+    for (const Edge& edge : node.edges) wanted.push_back(edge.wanted());
+    Grads grads = node.backward(dy, Needs(std::move(wanted)));
+    dy = {};
+    check(grads.size() == node.edges.size(), node.op, "expected backward to give {} gradients, got {}", node.edges.size(), grads.size());
+    std::vector<Edge> edges = node.edges;
+    if (!retain_graph) node.release();
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      if (!edges[i].wanted() || !grads[i].defined()) continue;
+      check(grads[i].shape() == node.input_shapes[i], node.op, "expected a gradient of shape {} for input {}, got {}",
+            node.input_shapes[i].str(), i, grads[i].shape().str());
+      send(edges[i], std::move(grads[i]));
+    }
+  }
+
+  using Numbered = std::pair<std::uint64_t, std::shared_ptr<Node>>;
+  std::priority_queue<Numbered> order_;
+  std::unordered_map<Node*, Gathered> waiting_;
+};
+
+}  // namespace
+}  // namespace autograd
+
+using autograd::find_meta;
+using autograd::meta_of;
+
+bool Tensor::requires_grad() const {
+  const auto* meta = find_meta(*this);
+  return meta && meta->requires_grad;
+}
+
+Tensor& Tensor::requires_grad_(bool on) {
+  check(!on || is_floating_point(dtype()), "requires_grad_", "expected float32 or float64, got {}", name_of(dtype()));
+  check(is_leaf(), "requires_grad_", "expected a leaf, got a tensor that an op made");
+  if (on || find_meta(*this)) meta_of(*this).requires_grad = on;
+  return *this;
+}
+
+bool Tensor::is_leaf() const {
+  check(defined(), "is_leaf", "expected a tensor, got an undefined one");
+  const auto* meta = find_meta(*this);
+  return !meta || !meta->node;
+}
+
+Tensor Tensor::grad() const {
+  const auto* meta = find_meta(*this);
+  return meta ? meta->grad : Tensor{};
+}
+
+void Tensor::set_grad(Tensor gradient) {
+  if (gradient.defined())
+    check(gradient.shape() == shape() && gradient.dtype() == dtype() && gradient.device() == device(), "set_grad",
+          "expected a {} gradient of shape {} on {}, got {} {} on {}", name_of(dtype()), shape().str(), device().str(),
+          name_of(gradient.dtype()), gradient.shape().str(), gradient.device().str());
+  meta_of(*this).grad = std::move(gradient);
+}
+
+void Tensor::retain_grad() {
+  check(requires_grad(), "retain_grad", "expected a tensor that requires grad, got one that does not");
+  auto meta = std::static_pointer_cast<autograd::Meta>(impl_->autograd);
+  if (meta->node) meta->node->retained = meta;
+}
+
+void Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) {
+  check(requires_grad(), "register_hook", "expected a tensor that requires grad, got one that does not");
+  auto& meta = meta_of(*this);
+  (meta.node ? meta.node->hooks : meta.hooks).push_back(std::move(hook));
+}
+
+Tensor Tensor::detach() const {
+  return view_of_memory(shape(), strides(), 0);
+}
+
+void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
+  check(requires_grad(), "backward", "expected a tensor made from one that requires grad, got one without history");
+  check(gradient.defined() || numel() == 1, "backward", "expected a tensor of one element, or a gradient, got shape {}", shape().str());
+  NoGradGuard guard;
+  Tensor seed = ones_like(*this);
+  if (gradient.defined()) {
+    check(gradient.shape() == shape(), "backward", "expected a gradient of shape {}, got {}", shape().str(), gradient.shape().str());
+    seed.copy_(gradient);
+  }
+  auto meta = std::static_pointer_cast<autograd::Meta>(impl_->autograd);
+  autograd::Engine engine;
+  engine.send(meta->node ? autograd::Edge{meta->node, {}} : autograd::Edge{{}, meta}, std::move(seed));
+  engine.run(retain_graph);
+}
+
+}  // namespace heddle
