@@ -1,0 +1,95 @@
+#include "heddle/core/safetensors.hpp"
+
+#include <bit>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "heddle/base/check.hpp"
+#include "heddle/base/file.hpp"
+
+namespace heddle {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and so far heddle's machines too");
+
+using Json = nlohmann::ordered_json;
+constexpr std::pair<DType, const char*> names[] = {{float32, "F32"}, {float64, "F64"}, {int64, "I64"}, {uint8, "U8"}};
+
+const char* file_name_of(DType type) {
+  for (auto [known, name] : names)
+    if (known == type) return name;
+  return "";
+}
+
+DType dtype_of_name(const std::string& text, const std::string& tensor) {
+  for (auto [type, name] : names)
+    if (text == name) return type;
+  fail("safetensors", fmt::format("expected F32, F64, I64 or U8 for '{}', got {}", tensor, text));
+}
+
+}  // namespace
+
+void save_safetensors(const std::filesystem::path& path, const Safetensors& content) {
+  Json header = Json::object();
+  if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
+  std::size_t offset = 0;
+  for (const auto& [name, t] : content.tensors) {
+    check(!header.contains(name), "safetensors", "expected each name once, got '{}' again", name);
+    const std::size_t bytes = static_cast<std::size_t>(t.numel()) * size_of(t.dtype());
+    header[name] = {{"dtype", file_name_of(t.dtype())},
+                    {"shape", std::vector<std::int64_t>(t.shape().begin(), t.shape().end())},
+                    {"data_offsets", {offset, offset + bytes}}};
+    offset += bytes;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the tensors are aligned in a mapped file
+  AtomicFile file(path);
+  const std::uint64_t length = text.size();
+  file.write(&length, sizeof length);
+  file.write(text);
+  std::vector<char> bytes;
+  for (const auto& [name, t] : content.tensors) {
+    bytes.resize(static_cast<std::size_t>(t.numel()) * size_of(t.dtype()));
+    t.copy_to(bytes.data());
+    file.write(bytes.data(), bytes.size());
+  }
+  file.commit();
+}
+
+Safetensors load_safetensors(const std::filesystem::path& path) {
+  const std::string file = read_file(path);
+  const auto refuse = [&](const std::string& why) { fail("safetensors", fmt::format("expected {} to be a safetensors file, got {}", path.string(), why)); };
+  std::uint64_t length = 0;
+  if (file.size() < sizeof length) refuse(fmt::format("one of {} bytes", file.size()));
+  std::memcpy(&length, file.data(), sizeof length);
+  if (length > file.size() - sizeof length) refuse(fmt::format("a header of {} bytes in a file of {}", length, file.size()));
+  const Json header = Json::parse(file.data() + sizeof length, file.data() + sizeof length + length, nullptr, false);
+  if (!header.is_object()) refuse("a header that is no JSON object");
+  const std::size_t start = sizeof length + length, available = file.size() - start;
+
+  Safetensors content;
+  for (const auto& [name, entry] : header.items()) {
+    try {
+      if (name == "__metadata__") {
+        content.metadata = entry.get<std::map<std::string, std::string>>();
+        continue;
+      }
+      const DType dtype = dtype_of_name(entry.at("dtype").get<std::string>(), name);
+      const Shape shape(entry.at("shape").get<std::vector<std::int64_t>>());
+      const auto [begin, end] = entry.at("data_offsets").get<std::pair<std::size_t, std::size_t>>();
+      std::size_t expected = size_of(dtype);
+      for (auto size : shape)
+        if (size < 0 || __builtin_mul_overflow(expected, static_cast<std::size_t>(size), &expected)) refuse(fmt::format("shape {} for '{}'", shape.str(), name));
+      if (begin > end || end > available || end - begin != expected)
+        refuse(fmt::format("bytes [{}, {}) of {} for '{}' of shape {}", begin, end, available, name, shape.str()));
+      Tensor t = empty(shape, {.dtype = dtype});
+      if (expected) std::memcpy(t.raw_data(), file.data() + start + begin, expected);
+      content.tensors.emplace_back(name, std::move(t));
+    } catch (const nlohmann::json::exception& error) {
+      refuse(fmt::format("a malformed entry '{}': {}", name, error.what()));
+    }
+  }
+  return content;
+}
+
+}  // namespace heddle

@@ -1,0 +1,28 @@
+// Named tensors in files that PyTorch, and everything else, can read: https://github.com/huggingface/safetensors
+//
+// Eight bytes (little-endian) give the length of a JSON header; it maps each name to dtype, shape and the bytes' offsets
+// behind the header; then come the tensors' bytes, row-major.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "heddle/core/tensor.hpp"
+
+namespace heddle {
+
+struct Safetensors {
+  std::vector<std::pair<std::string, Tensor>> tensors;  ///< in the order of the file
+  std::map<std::string, std::string> metadata;
+};
+
+/// Writes the file atomically.
+void save_safetensors(const std::filesystem::path& path, const Safetensors& content);
+/// Reads tensors of types F32, F64, I64 and U8 to the CPU. A file that is cut short, overlaps, or names other types is an
+/// Error that says which.
+Safetensors load_safetensors(const std::filesystem::path& path);
+
+}  // namespace heddle
