@@ -1,0 +1,50 @@
+// Adam (Kingma and Ba, ICLR 2015) and AdamW (Loshchilov and Hutter, ICLR 2019), as in PyTorch.
+#pragma once
+
+#include "heddle/optim/optimizer.hpp"
+
+namespace heddle::optim {
+
+struct AdamOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0;
+};
+
+/// Weight decay is added to the gradient.
+class Adam : public Optimizer {
+ public:
+  /// Error for negative settings or betas outside [0, 1).
+  explicit Adam(const std::vector<Tensor>& parameters, const AdamOptions& options = {});
+  void add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options);
+  const AdamOptions& options(int group = 0) const;
+
+  void step() override;
+  double lr(int group = 0) const override;
+  using Optimizer::set_lr;
+  void set_lr(int group, double lr) override;
+  double momentum(int group = 0) const override;
+  using Optimizer::set_momentum;
+  void set_momentum(int group, double momentum) override;
+
+ protected:
+  Adam(const std::vector<Tensor>& parameters, const AdamOptions& options, bool decoupled, const char* name);
+
+ private:
+  std::vector<std::string> buffer_names() const override;
+  std::map<std::string, double*> numbers(int group) override;
+
+  std::vector<AdamOptions> options_;
+  bool decoupled_;
+  const char* name_;
+};
+
+/// Weight decay shrinks the parameters directly, by lr * weight_decay of themselves a step.
+class AdamW : public Adam {
+ public:
+  explicit AdamW(const std::vector<Tensor>& parameters,
+                 const AdamOptions& options = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 1e-2});
+};
+
+}  // namespace heddle::optim
