@@ -65,13 +65,17 @@ Tensor Module::operator()(const Tensor& x) {
     named_ = true;
   }
   Deeper deeper;
+  Tensor y = guarded([&] { return forward(x); });
+  if (has_hooks()) {
+    const auto hooks = *hooks_;
+    for (const auto& [id, hook] : hooks) hook(*this, x, y);
+  }
+  return y;
+}
+
+Tensor Module::guarded(const std::function<Tensor()>& f) const {
   try {
-    Tensor y = forward(x);
-    if (has_hooks()) {
-      const auto hooks = *hooks_;
-      for (const auto& [id, hook] : hooks) hook(*this, x, y);
-    }
-    return y;
+    return f();
   } catch (const LayerError&) {
     throw;
   } catch (const Error& error) {

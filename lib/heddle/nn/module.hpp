@@ -110,6 +110,10 @@ class Module {
   /// Set by the outermost module on its first call: this layer's path from there.
   const std::string& path() const { return path_; }
 
+ protected:
+  /// Runs f as this layer: an Error gets its path in front.
+  Tensor guarded(const std::function<Tensor()>& f) const;
+
  private:
   void convert(const std::function<Tensor(const Tensor&)>& f);
 

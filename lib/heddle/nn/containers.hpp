@@ -1,0 +1,69 @@
+// Modules made of modules.
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "heddle/nn/module.hpp"
+
+namespace heddle::nn {
+
+/// Any module, moved or copied to the heap.
+template <class M> std::shared_ptr<Module> share(M&& module) {
+  if constexpr (std::is_convertible_v<M, std::shared_ptr<Module>>)
+    return std::forward<M>(module);
+  else
+    return std::make_shared<std::remove_cvref_t<M>>(std::forward<M>(module));
+}
+
+/// Modules one after another, named 0, 1, 2, ... as in PyTorch.
+///
+/// A norm with its neighbours (ReLU and dropout in front of it, ReLU and dropout behind it) is run as one op: the same
+/// numbers, fewer passes over memory. Layers with hooks are left alone; HEDDLE_FUSE=0 in the environment, or
+/// set_fusion(false), turns this off.
+class Sequential : public Module {
+ public:
+  Sequential() = default;
+  template <class... Ms>
+    requires(sizeof...(Ms) > 0 && !(sizeof...(Ms) == 1 && (std::is_same_v<std::remove_cvref_t<Ms>, Sequential> && ...)))
+  explicit Sequential(Ms&&... modules) {
+    (push_back(std::forward<Ms>(modules)), ...);
+  }
+
+  template <class M> Sequential& push_back(M&& module) {
+    modules_.push_back(share(std::forward<M>(module)));
+    return *this;
+  }
+  std::size_t size() const { return modules_.size(); }
+  /// Error when there is no such part.
+  Module& operator[](std::size_t index) const;
+
+  Tensor forward(const Tensor& x) override;
+  void members(Members& m) override;
+  std::string describe() const override { return "Sequential"; }
+
+ private:
+  std::vector<std::shared_ptr<Module>> modules_;
+};
+
+/// y = x + f(x), with f of the same output shape: He et al., "Deep residual learning", CVPR 2016.
+class Residual : public Module {
+ public:
+  template <class M>
+    requires(!std::is_same_v<std::remove_cvref_t<M>, Residual>)
+  explicit Residual(M&& inner) : inner_(share(std::forward<M>(inner))) {}
+
+  Tensor forward(const Tensor& x) override;
+  void members(Members& m) override { m.module("inner", *inner_); }
+  std::string describe() const override { return "Residual"; }
+
+ private:
+  std::shared_ptr<Module> inner_;
+};
+
+/// Whether Sequential runs neighbours as one op.
+void set_fusion(bool on);
+bool fusion_enabled();
+
+}  // namespace heddle::nn

@@ -1,0 +1,49 @@
+// Convolution and fully connected layers.
+#pragma once
+
+#include "heddle/nn/module.hpp"
+#include "heddle/ops/conv.hpp"
+
+namespace heddle::nn {
+
+struct Conv2dOptions {
+  int in_channels = 0, out_channels = 0;
+  Pair kernel_size = 1;
+  Pair stride = 1, padding = 0, dilation = 1;
+  int groups = 1;
+  bool bias = true;
+};
+
+/// conv2d() with weight [out, in / groups, kh, kw] and bias [out]. Both start uniform within 1 / sqrt(fan_in), as in
+/// PyTorch. groups == in_channels makes it depthwise. Error for sizes below 1, or channels that groups does not divide.
+class Conv2d : public Module {
+ public:
+  explicit Conv2d(const Conv2dOptions& options);
+
+  Tensor weight, bias;
+  const Conv2dOptions options;
+
+  Tensor forward(const Tensor& x) override;
+  void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
+  std::string describe() const override;
+};
+
+struct LinearOptions {
+  int in_features = 0, out_features = 0;
+  bool bias = true;
+};
+
+/// linear() with weight [out, in] and bias [out], initialised like Conv2d.
+class Linear : public Module {
+ public:
+  explicit Linear(const LinearOptions& options);
+
+  Tensor weight, bias;
+  const LinearOptions options;
+
+  Tensor forward(const Tensor& x) override;
+  void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
+  std::string describe() const override;
+};
+
+}  // namespace heddle::nn
