@@ -9,7 +9,8 @@ namespace heddle::nn::init {
 std::int64_t fan_of(const Tensor& weight, Fan fan) {
   const Shape& shape = weight.shape();
   check(shape.rank() >= 2, "init", "expected a weight of two dimensions or more, got shape {}", shape.str());
-  const std::int64_t field = shape[0] * shape[1] ? weight.numel() / (shape[0] * shape[1]) : 0;
+  const std::int64_t maps = shape[0] * shape[1];
+  const std::int64_t field = maps > 0 ? weight.numel() / maps : 0;
   return shape[fan == Fan::in ? 1 : 0] * field;
 }
 
