@@ -32,7 +32,8 @@ enum class Unary { neg, exp, log, sqrt, rsqrt, abs, square, reciprocal, sign, si
 /// With a number on the right: x + s, x * s, x ^ s, max(x, s), min(x, s), s / x, s - x.
 enum class Scalar { add, mul, pow, maximum, minimum, rdiv, rsub };
 
-template <class T> struct ElementwiseKernels {
+template <class T>
+struct ElementwiseKernels {
   void (*binary)(Stream, Binary, const ElementShape&, const T* a, const T* b, T* y);
   void (*compare)(Stream, Compare, const ElementShape&, const T* a, const T* b, T* y);
   /// x and y dense; y may be x.
@@ -52,7 +53,8 @@ struct ReduceShape {
 enum class Reduce { sum, mean, max, min };
 
 /// Sums are taken in a fixed tree or block order that depends on the shape alone: the same bits on any number of threads.
-template <class T> struct ReduceKernels {
+template <class T>
+struct ReduceKernels {
   void (*reduce)(Stream, Reduce, const ReduceShape&, const T* x, T* y);
   /// Index of the first maximum along `reduced`.
   void (*argmax)(Stream, const ReduceShape&, const T* x, std::int64_t* y);

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "kernels/elementwise/elementwise.hpp"
 #include "heddle/base/dtype.hpp"
 #include "heddle/base/stream.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "kernels/variant.hpp"
 
 namespace heddle::kernels {
@@ -14,9 +14,10 @@ namespace heddle::kernels {
 struct MemoryKernels {
   /// count elements of the type become `value`, converted to it.
   void (*fill)(Stream, DType, std::int64_t count, double value, void* y);
-  /// y (dense, or with stride_b) = x (with stride_a), over shape.size, one element type.
+  /// y = x over shape.size, one element type; x has stride_a, y has stride_b, or is dense where stride_b is 0 throughout.
   void (*copy)(Stream, DType, const ElementShape& shape, const void* x, void* y);
-  /// Dense conversion; floating to integer truncates towards zero.
+  /// Dense conversion; floating to integer truncates towards zero. What lies outside the range of `to` becomes the nearest
+  /// end of it, and NaN becomes 0; so does the value of fill.
   void (*cast)(Stream, DType from, DType to, std::int64_t count, const void* x, void* y);
   /// y[i] = start + i * step, converted.
   void (*arange)(Stream, DType, std::int64_t count, double start, double step, void* y);

@@ -5,11 +5,7 @@
 
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define HD_PHILOX_INLINE __host__ __device__ __forceinline__
-#else
-#define HD_PHILOX_INLINE inline __attribute__((always_inline))
-#endif
+#include "heddle/base/inline.hpp"
 
 namespace heddle::kernels {
 
@@ -31,7 +27,7 @@ struct PhiloxBlock {
   std::uint32_t word[4];
 };
 
-HD_PHILOX_INLINE PhiloxBlock philox(std::uint64_t seed, std::uint32_t c0, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3) {
+HD_INLINE PhiloxBlock philox(std::uint64_t seed, std::uint32_t c0, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3) {
   std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0, p1 = std::uint64_t{0xCD9E8D57} * c2;
@@ -48,16 +44,16 @@ HD_PHILOX_INLINE PhiloxBlock philox(std::uint64_t seed, std::uint32_t c0, std::u
 }
 
 /// The four words of elements 4*block .. 4*block+3 of the key's stream.
-HD_PHILOX_INLINE PhiloxBlock philox(const RandomKey& key, std::uint32_t block) {
+HD_INLINE PhiloxBlock philox(const RandomKey& key, std::uint32_t block) {
   const std::uint64_t step = key.device_step ? *key.device_step : key.step;
   return philox(key.seed, block, static_cast<std::uint32_t>(key.purpose) << 24 | key.call, static_cast<std::uint32_t>(step),
                 static_cast<std::uint32_t>(step >> 32));
 }
 
 /// A word as a number in [0, 1), one of 2^24, exact in float32.
-HD_PHILOX_INLINE float uniform01(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+HD_INLINE float uniform01(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
 /// Whether dropout keeps the element that drew `word`, where an element is dropped with probability p.
-HD_PHILOX_INLINE bool keeps(std::uint32_t word, float p) { return uniform01(word) >= p; }
+HD_INLINE bool keeps(std::uint32_t word, float p) { return uniform01(word) >= p; }
 
 }  // namespace heddle::kernels

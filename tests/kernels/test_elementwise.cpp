@@ -1,0 +1,245 @@
+// Elementwise kernels against their definitions: every operation, every way of broadcasting, special values.
+#include <cmath>
+#include <vector>
+
+#include "kernels/elementwise/elementwise.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/reference_elementwise.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/values.hpp"
+
+using namespace heddle;
+using namespace heddle::kernels;
+using namespace heddle::test;
+
+namespace {
+
+constexpr Binary binaries[] = {Binary::add,     Binary::sub,     Binary::mul, Binary::div,
+                               Binary::maximum, Binary::minimum, Binary::pow};
+constexpr Compare compares[] = {Compare::eq, Compare::ne, Compare::lt, Compare::le, Compare::gt, Compare::ge};
+constexpr Unary unaries[] = {Unary::neg,    Unary::exp,        Unary::log,  Unary::sqrt, Unary::rsqrt, Unary::abs,
+                             Unary::square, Unary::reciprocal, Unary::sign, Unary::sin,  Unary::cos};
+constexpr Scalar scalars[] = {Scalar::add,     Scalar::mul,  Scalar::pow, Scalar::maximum,
+                              Scalar::minimum, Scalar::rdiv, Scalar::rsub};
+
+// Equal to a few units in the last place of T (of the larger of result and 1e-30), infinities and NaN exactly.
+template <class T>
+void require_close(double got, double want, double units = 4) {
+  if (std::isnan(want)) {
+    REQUIRE(std::isnan(got));
+  } else if (std::isinf(want) || std::abs(want) > std::numeric_limits<T>::max()) {
+    REQUIRE(got == static_cast<double>(static_cast<T>(want)));
+  } else {
+    REQUIRE(std::abs(got - want) <= units * std::numeric_limits<T>::epsilon() * std::abs(want) + std::numeric_limits<T>::min());
+  }
+}
+
+struct Case {
+  const char* name;
+  ElementShape shape;
+};
+std::vector<Case> shapes() {
+  return {
+      {"scalar", {}},
+      {"vector", {1, {37}, {1}, {1}}},
+      {"vector and number", {1, {37}, {1}, {0}}},
+      {"number and vector", {1, {37}, {0}, {1}}},
+      {"two numbers", {1, {37}, {0}, {0}}},
+      {"dense 3d", {3, {3, 5, 7}, {35, 7, 1}, {35, 7, 1}}},
+      {"row broadcast", {2, {6, 19}, {19, 1}, {0, 1}}},
+      {"column broadcast", {2, {6, 19}, {19, 1}, {1, 0}}},
+      {"outer sum", {2, {6, 19}, {1, 0}, {0, 1}}},
+      {"channel bias", {4, {2, 3, 4, 5}, {60, 20, 5, 1}, {0, 1, 0, 0}}},
+      {"image broadcast over a batch", {4, {2, 3, 4, 5}, {60, 20, 5, 1}, {0, 20, 5, 1}}},
+      {"transposed", {2, {6, 19}, {1, 6}, {19, 1}}},
+      {"every other", {2, {6, 19}, {76, 2}, {1, 6}}},
+      {"channels last", {4, {2, 4, 5, 3}, {60, 5, 1, 20}, {60, 15, 3, 1}}},
+      {"alternating broadcast", {8, {2, 2, 3, 2, 1, 2, 3, 2}, {0, 24, 0, 12, 5, 6, 0, 3}, {1, 0, 2, 0, 9, 0, 6, 18}}},
+      {"ones between", {5, {1, 6, 1, 19, 1}, {7, 19, 5, 1, 3}, {9, 0, 11, 1, 2}}},
+      {"empty", {3, {4, 0, 5}, {0, 5, 1}, {1, 1, 1}}},
+      {"long", {2, {3, 70001}, {70001, 1}, {70001, 1}}},
+      {"long rows", {2, {2, 100003}, {100003, 1}, {0, 1}}},
+      {"many short rows", {2, {30011, 7}, {7, 1}, {0, 1}}},
+      {"reversed roles", {2, {30011, 7}, {0, 1}, {1, 0}}},
+  };
+}
+
+std::size_t reach(const std::vector<std::int64_t>& offsets) {
+  std::int64_t most = 0;
+  for (auto o : offsets) most = std::max(most, o);
+  return static_cast<std::size_t>(most + 1);
+}
+
+template <class T>
+std::vector<T> operands(std::size_t count, std::uint64_t seed) {
+  auto values = std::is_integral_v<T> ? made_up<T>(count, -9, 9.99, seed) : made_up<T>(count, -3, 3, seed);
+  return values;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("binary operations and comparisons over every kind of broadcast", "[elementwise]", float, double,
+                   std::int64_t) {
+  using T = TestType;
+  for (const auto& backend : backends<ElementwiseKernels<T>>())
+    for (const auto& [name, shape] : shapes()) {
+      INFO(backend.name << ": " << name);
+      const auto offsets = element_offsets(shape);
+      const auto a = operands<T>(reach(offsets.a), 1), b = operands<T>(reach(offsets.b), 2);
+      const auto count = static_cast<std::size_t>(shape.count());
+      auto da = backend.buffer(a), db = backend.buffer(b);
+      for (Binary op : binaries) {
+        if (std::is_integral_v<T> && (op == Binary::div || op == Binary::pow)) continue;  // a test of their own, below
+        const auto y = same_on_any_threads([&] {
+          auto out = backend.buffer(std::vector<T>(count + 1, T{42}));
+          backend.table->binary({}, op, shape, da, db, out);
+          return out.host();
+        });
+        for (std::size_t i = 0; i < count; ++i)
+          require_close<double>(static_cast<double>(y[i]),
+                                static_cast<double>(static_cast<T>(
+                                    reference(op, static_cast<double>(a[offsets.a[i]]), static_cast<double>(b[offsets.b[i]])))),
+                                sizeof(T) == 4 ? 0x1p31 : 8);
+        REQUIRE(y[count] == 42);
+      }
+      for (Compare op : compares) {
+        auto out = backend.buffer(std::vector<T>(count + 1, T{42}));
+        backend.table->compare({}, op, shape, da, db, out);
+        const auto& y = out.host();
+        for (std::size_t i = 0; i < count; ++i)
+          if (y[i] != reference(op, static_cast<double>(a[offsets.a[i]]), static_cast<double>(b[offsets.b[i]])))
+            REQUIRE(i == count);
+        REQUIRE(y[count] == 42);
+      }
+    }
+}
+
+TEMPLATE_TEST_CASE("unary operations over their whole range", "[elementwise]", float, double) {
+  using T = TestType;
+  const double inf = INFINITY;
+  for (const auto& backend : backends<ElementwiseKernels<T>>())
+    for (Unary op : unaries) {
+      INFO(backend.name << ": operation " << static_cast<int>(op));
+      auto x = made_up<T>(1001, -20, 20);
+      for (double v : {0.0, -0.0, 1.0, -1.0, inf, -inf, std::nan(""), 88.0, -87.0, 709.0, -708.0, 1e-37, 3.4e38, -3.4e38, 1e30,
+                       0.999, 1.001})
+        x.push_back(static_cast<T>(v));
+      const bool wave = op == Unary::sin || op == Unary::cos;
+      auto dx = backend.buffer(x);
+      auto out = backend.buffer(std::vector<T>(x.size()));
+      backend.table->unary({}, op, static_cast<std::int64_t>(x.size()), dx, out);
+      const auto& y = out.host();
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        INFO("x = " << x[i]);
+        if (wave && std::abs(x[i]) > 1e4) continue;
+        require_close<T>(static_cast<double>(y[i]), reference(op, static_cast<double>(x[i])), wave ? 16 : 4);
+      }
+      backend.table->unary({}, op, static_cast<std::int64_t>(x.size()), dx, dx);  // in place
+      const auto& z = dx.host();
+      for (std::size_t i = 0; i < x.size(); ++i) REQUIRE(((z[i] == y[i]) || (std::isnan(z[i]) && std::isnan(y[i]))));
+    }
+}
+
+TEST_CASE("exp and log keep their accuracy over a fine grid", "[elementwise]") {
+  for (const auto& backend : backends<ElementwiseKernels<float>>()) {
+    INFO(backend.name);
+    const auto exponents = made_up<float>(200000, -87.3, 88.7);
+    std::vector<float> positive(exponents.size());
+    for (std::size_t i = 0; i < positive.size(); ++i) positive[i] = std::exp(exponents[i]);
+    for (Unary op : {Unary::exp, Unary::log}) {
+      auto x = backend.buffer(op == Unary::exp ? exponents : positive);
+      auto y = backend.buffer(std::vector<float>(exponents.size()));
+      backend.table->unary({}, op, static_cast<std::int64_t>(exponents.size()), x, y);
+      double worst = 0;
+      for (std::size_t i = 0; i < exponents.size(); ++i) {
+        const double want = reference(op, static_cast<double>(x.host()[i]));
+        worst = std::max(worst, std::abs(static_cast<double>(y.host()[i]) - want) / std::abs(want));
+      }
+      REQUIRE(worst < 3 * 0x1p-23);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("operations with a number, and accumulation", "[elementwise]", float, double) {
+  using T = TestType;
+  for (const auto& backend : backends<ElementwiseKernels<T>>()) {
+    INFO(backend.name);
+    const auto x = made_up<T>(40007, 0.1, 3);
+    auto dx = backend.buffer(x);
+    for (Scalar op : scalars)
+      for (double s : {2.0, 0.5, -1.0, 3.0, 1.7}) {
+        const auto y = same_on_any_threads([&] {
+          auto out = backend.buffer(std::vector<T>(x.size()));
+          backend.table->scalar({}, op, static_cast<std::int64_t>(x.size()), dx, static_cast<T>(s), out);
+          return out.host();
+        });
+        for (std::size_t i = 0; i < x.size(); i += 97) {
+          const double want = reference(op, static_cast<double>(x[i]), static_cast<double>(static_cast<T>(s)));
+          INFO("operation " << static_cast<int>(op) << " x = " << x[i] << " s = " << s);
+          REQUIRE(std::abs(static_cast<double>(y[i]) - want) <=
+                  4 * std::numeric_limits<T>::epsilon() * std::max(1.0, std::abs(want)));
+        }
+      }
+    const auto start = made_up<T>(x.size(), -1, 1, 5);
+    auto y = backend.buffer(start);
+    backend.table->add_scaled({}, static_cast<std::int64_t>(x.size()), dx, T(-0.25), y);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      REQUIRE(std::abs(static_cast<double>(y.host()[i]) - (static_cast<double>(start[i]) - 0.25 * static_cast<double>(x[i]))) <=
+              1e-6);
+  }
+}
+
+TEMPLATE_TEST_CASE("maximum and minimum pass NaN on; comparisons with it are false", "[elementwise]", float, double) {
+  using T = TestType;
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const ElementShape shape{1, {4}, {1}, {1}};
+  for (const auto& backend : backends<ElementwiseKernels<T>>()) {
+    INFO(backend.name);
+    auto a = backend.buffer(std::vector<T>{nan, 1, nan, 2}), b = backend.buffer(std::vector<T>{1, nan, nan, 3});
+    auto y = backend.buffer(std::vector<T>(4));
+    for (Binary op : {Binary::maximum, Binary::minimum}) {
+      backend.table->binary({}, op, shape, a, b, y);
+      for (int i = 0; i < 3; ++i) REQUIRE(std::isnan(y.host()[i]));
+      REQUIRE(y.host()[3] == (op == Binary::maximum ? 3 : 2));
+    }
+    for (Compare op : compares) {
+      backend.table->compare({}, op, shape, a, b, y);
+      for (int i = 0; i < 3; ++i) REQUIRE(y.host()[i] == (op == Compare::ne ? 1 : 0));
+    }
+    for (Scalar op : {Scalar::maximum, Scalar::minimum}) {
+      backend.table->scalar({}, op, 4, a, T(0), y);
+      REQUIRE(std::isnan(y.host()[0]));
+      REQUIRE(y.host()[1] == (op == Scalar::maximum ? 1 : 0));
+    }
+  }
+}
+
+TEST_CASE("integers: division towards zero, whole powers, wrap-around, no trap", "[elementwise]") {
+  using T = std::int64_t;
+  const T least = std::numeric_limits<T>::min();
+  for (const auto& backend : backends<ElementwiseKernels<T>>()) {
+    INFO(backend.name);
+    const std::vector<T> a = {7, -7, 7, 5, least, 2, -2, 3, 1, -1, 0, 10};
+    const std::vector<T> b = {2, 2, -2, 0, -1, 10, 3, -1, -5, -3, 0, 18};
+    const std::vector<T> quotient = {3, -3, -3, 0, least, 0, 0, -3, 0, 0, 0, 0};
+    const std::vector<T> power = {49, 49, 0, 1, 0, 1024, -8, 0, 1, -1, 1, 1000000000000000000};
+    const ElementShape shape{1, {static_cast<T>(a.size())}, {1}, {1}};
+    auto da = backend.buffer(a), db = backend.buffer(b), y = backend.buffer(std::vector<T>(a.size()));
+    backend.table->binary({}, Binary::div, shape, da, db, y);
+    REQUIRE(y.host() == quotient);
+    backend.table->binary({}, Binary::pow, shape, da, db, y);
+    REQUIRE(y.host() == power);
+    backend.table->binary({}, Binary::sub, shape, da, db, y);
+    REQUIRE(y.host()[4] == least + 1);
+    backend.table->unary({}, Unary::neg, 12, da, y);
+    REQUIRE(y.host()[4] == least);
+    backend.table->unary({}, Unary::sqrt, 12, da, y);
+    REQUIRE(y.host()[0] == 2);
+    REQUIRE(y.host()[1] == 0);
+    backend.table->scalar({}, Scalar::pow, 12, da, 3, y);
+    REQUIRE(y.host()[1] == -343);
+    backend.table->scalar({}, Scalar::rsub, 12, da, 3, y);
+    REQUIRE(y.host()[1] == 10);
+  }
+}
