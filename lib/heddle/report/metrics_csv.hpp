@@ -1,0 +1,34 @@
+// metrics.csv: one line an epoch, on the disk as soon as the epoch is done.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace heddle::report {
+
+/// One line of the file; accuracies in per cent.
+struct MetricsRow {
+  int epoch = 0;
+  double lr = 0, train_loss = 0, train_accuracy = 0, test_loss = 0, test_accuracy = 0, seconds = 0, images_per_second = 0;
+};
+
+class MetricsCsv {
+ public:
+  static constexpr const char* header = "epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds,images_per_second";
+
+  /// Starts a file with its header. Error when it cannot be written.
+  explicit MetricsCsv(const std::filesystem::path& path);
+  /// Appends a line and hands it to the system.
+  void add(const MetricsRow& row);
+
+ private:
+  std::filesystem::path path_;
+  std::ofstream file_;
+};
+
+/// Reads such a file back. Error that names the line of a wrong header, or of a row that has no eight numbers.
+std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path);
+
+}  // namespace heddle::report

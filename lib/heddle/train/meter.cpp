@@ -1,0 +1,32 @@
+#include "heddle/train/meter.hpp"
+
+#include "heddle/core/dispatch.hpp"
+#include "kernels/loss/loss.hpp"
+
+namespace heddle::train {
+
+Meter::Meter(Device device) : totals_(zeros({3}, {.dtype = float64, .device = device})) {}
+
+void Meter::reset() { totals_.zero_(); }
+
+void Meter::add(const Tensor& logits, const Tensor& labels, const Tensor& loss) {
+  check(logits.dim() == 2 && labels.dim() == 1 && labels.size(0) == logits.size(0) && loss.numel() == 1, "Meter",
+        "expected logits [n, classes], labels [n] and one loss, got {}, {} and {}", logits.shape().str(), labels.shape().str(),
+        loss.shape().str());
+  check(logits.device() == totals_.device(), "Meter", "expected logits on {}, got {}", totals_.device().str(), logits.device().str());
+  const Tensor scores = logits.detach().contiguous();
+  visit_floating(scores.dtype(), "Meter", [&]<class T>(TypeTag<T>) {
+    kernels_for<kernels::LossKernels<T>>(scores.device())
+        .accumulate_metrics(stream_of(scores), scores.size(0), scores.size(1), scores.data<T>(), labels.data<std::int64_t>(),
+                            loss.data<T>(), totals_.data<double>());
+  });
+}
+
+Metrics Meter::read() const {
+  const auto totals = totals_.to_vector<double>();
+  const double count = totals[2];
+  if (count == 0) return {};
+  return {.loss = totals[0] / count, .accuracy = 100 * totals[1] / count, .count = static_cast<std::int64_t>(count)};
+}
+
+}  // namespace heddle::train

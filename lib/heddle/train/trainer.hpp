@@ -1,0 +1,61 @@
+// The training loop: epochs over a loader, forward, loss, backward, optimizer, schedule; then a test.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "heddle/data/loader.hpp"
+#include "heddle/nn/module.hpp"
+#include "heddle/optim/optimizer.hpp"
+#include "heddle/optim/schedule.hpp"
+#include "heddle/train/meter.hpp"
+
+namespace heddle::train {
+
+/// One finished epoch.
+struct EpochResult {
+  int epoch = 0;  ///< from 1
+  double lr = 0;  ///< of the epoch's last step
+  Metrics train = {};  ///< while training, so over a network that changes
+  Metrics test = {};
+  double seconds = 0;  ///< of training, without the test
+  double images_per_second = 0;
+};
+
+/// Where a running epoch stands, for a progress bar.
+struct Progress {
+  int epoch = 0, epochs = 0;           ///< from 1
+  std::int64_t step = 0, steps = 0;    ///< done in this epoch, of
+  std::int64_t images = 0;             ///< done in this epoch
+  double seconds = 0;                  ///< since the epoch began
+  const Meter* meter = nullptr;        ///< reading it waits for the device: now and then, not at every step
+};
+
+struct TrainerOptions {
+  int epochs = 1;
+  std::uint64_t seed = 0;  ///< of dropout: step s draws the numbers of (seed, s)
+  double label_smoothing = 0;
+  double clip_grad_norm = 0;  ///< 0: no clipping
+  std::function<void(const Progress&)> on_step = {};
+  /// What it returns says whether to go on.
+  std::function<bool(const EpochResult&)> on_epoch = {};
+};
+
+/// Loss and accuracy in evaluation mode, without recording; the module's mode is restored.
+Metrics evaluate(nn::Module& net, const data::DataLoader& loader);
+
+/// What the network says of each sample of a loader, in the loader's order.
+struct Predictions {
+  std::vector<std::int64_t> index, label, predicted;
+  std::vector<float> confidence;  ///< softmax of the predicted class
+};
+Predictions predict(nn::Module& net, const data::DataLoader& loader);
+
+/// Trains by cross-entropy. The schedule, which may be null, is stepped after every optimizer step. Returns the epochs done.
+/// Given one seed, the result is the same to the bit on every run and any number of threads. Error, naming the step, as soon
+/// as an epoch's loss is not finite.
+std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim::LRScheduler* schedule, const data::DataLoader& train,
+                             const data::DataLoader& test, const TrainerOptions& options);
+
+}  // namespace heddle::train
