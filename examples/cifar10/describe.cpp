@@ -1,0 +1,83 @@
+// cifar10 summary and cifar10 evaluate.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "heddle/heddle.hpp"
+#include "model.hpp"
+#include "options.hpp"
+
+namespace cifar10 {
+namespace {
+
+using namespace heddle;
+
+void summary(const SummaryOptions& options) {
+  const Architecture& architecture = find_architecture(options.arch);
+  Net net = architecture.build(find_norm(architecture, options.norm));
+  fmt::print("{} with {} norm\n{}", options.arch, options.norm, nn::summarize(net, {options.batch, 3, 32, 32}).str());
+}
+
+// What the command line says, or else the file.
+std::string named(const std::string& option, const Safetensors& file, const char* key) {
+  if (!option.empty()) return option;
+  const auto found = file.metadata.find(key);
+  if (found != file.metadata.end()) return found->second;
+  fail("evaluate", fmt::format("expected --{}, since the model's file does not say", key));
+}
+
+void evaluate(const EvaluateOptions& options) {
+  set_num_threads(options.threads);
+  const DeviceChoice choice = choose_device(options.device);
+  const Safetensors file = load_safetensors(options.model);
+  const Architecture& architecture = find_architecture(named(options.arch, file, "arch"));
+  const Norm norm = find_norm(architecture, named(options.norm, file, "norm"));
+  Net net = architecture.build(norm);
+  net.load_state_dict(file.tensors);
+  net.to(choice.device);
+
+  const data::DataChoice data = data::find_cifar10({.folder = options.data});
+  fmt::print("Device: {}\nData: {}\n", choice.reason, data.message);
+  const data::DataLoader loader(data.test.to(choice.device),
+                                {.batch_size = 500, .transform = {data::Normalize{.mean = data::cifar10_mean, .std = data::cifar10_std}}});
+  const auto metrics = train::evaluate(net, loader);
+  const auto predictions = train::predict(net, loader);
+
+  const auto& names = data.test.class_names();
+  std::vector<std::int64_t> count(names.size()), right(names.size());
+  for (std::size_t i = 0; i < predictions.label.size(); ++i) {
+    const auto label = static_cast<std::size_t>(predictions.label[i]);
+    ++count[label];
+    right[label] += predictions.predicted[i] == predictions.label[i];
+  }
+  fmt::print("{} with {} norm: loss {:.4f}, accuracy {:.2f}% of {} test images\n", architecture.name, name_of(norm), metrics.loss,
+             metrics.accuracy, metrics.count);
+  for (std::size_t c = 0; c < names.size(); ++c)
+    if (count[c]) fmt::print("  {:<12} {:6.2f}%  ({} of {})\n", names[c], 100.0 * static_cast<double>(right[c]) / static_cast<double>(count[c]), right[c], count[c]);
+}
+
+}  // namespace
+
+void add_summary(CLI::App& app) {
+  auto options = std::make_shared<SummaryOptions>();
+  CLI::App* command = app.add_subcommand("summary", "The layer table of a network");
+  command->add_option("--arch", options->arch, "transition, dilated, residual, bottleneck or compact")->capture_default_str();
+  command->add_option("--norm", options->norm, "batch, group or layer (dilated: batch)")->capture_default_str();
+  command->add_option("--batch", options->batch, "Images in the table's input")->capture_default_str()->check(CLI::PositiveNumber);
+  command->callback([options] { summary(*options); });
+}
+
+void add_evaluate(CLI::App& app) {
+  auto options = std::make_shared<EvaluateOptions>();
+  CLI::App* command = app.add_subcommand("evaluate", "Accuracy of saved weights on the test set, by class too");
+  command->add_option("--model", options->model, "A model.safetensors, of heddle or of PyTorch")->required()->check(CLI::ExistingFile);
+  command->add_option("--arch", options->arch, "Where the file does not say");
+  command->add_option("--norm", options->norm, "Where the file does not say");
+  command->add_option("--data", options->data, "As for train");
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_option("--threads", options->threads, "CPU threads; 0: one for each core")->check(CLI::NonNegativeNumber);
+  command->callback([options] { evaluate(*options); });
+}
+
+}  // namespace cifar10

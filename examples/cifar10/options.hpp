@@ -1,0 +1,44 @@
+// The program's options, one struct a subcommand.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace cifar10 {
+
+struct TrainOptions {
+  std::string arch = "bottleneck", norm = "batch";
+  std::string device = "auto";
+  std::filesystem::path data, out;  ///< empty: found, and runs/ARCH-NORM
+  std::optional<int> epochs, batch;
+  std::optional<double> lr, momentum;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  std::int64_t limit = 0;  ///< train on the first images only; 0: all
+  bool augment = true;
+};
+
+struct SummaryOptions {
+  std::string arch = "bottleneck", norm = "batch";
+  int batch = 1;
+};
+
+struct EvaluateOptions {
+  std::filesystem::path model, data;
+  std::string arch, norm;  ///< empty: what the file says
+  std::string device = "auto";
+  int threads = 0;
+};
+
+/// Each adds its subcommand to the program; running it is what the program then does.
+void add_train(CLI::App& app);
+void add_summary(CLI::App& app);
+void add_evaluate(CLI::App& app);
+
+}  // namespace cifar10
