@@ -1,0 +1,282 @@
+// Batch normalization on the CPU. x, y, dy, dx [n, c, inner]; mean, rstd, gamma, beta [c].
+//
+// A chunk of work is a few channels over all images, first the sums, then the result: what the sums have read is still in
+// the second cache (128 planes of 32 x 32 floats are 512 KiB) when it is read again. So memory sees one read and one write
+// in either direction (two reads and one write backward). Where there are too few channels to keep the cores busy, images are
+// divided into blocks too, whose sums are combined in order, and the second look is another read. Planes of one element
+// (a batch of vectors) are kernels of their own, with channels in the lanes: batch_norm_columns.hpp.
+// Operations: 5 an element forward, about 12 backward; at 12 bytes (20 backward) an element it is bound by memory.
+#include <algorithm>
+#include <cmath>
+
+#include "heddle/base/parallel.hpp"
+#include "kernels/norm/batch_norm_columns.hpp"
+#include "kernels/norm/norm_lines.hpp"
+
+namespace heddle::kernels {
+namespace {
+
+constexpr int max_channels = 16;  // in one chunk
+
+// How the work is divided; depends on the shape alone.
+struct Partition {
+  int channels, channel_blocks;  // channels in a chunk, and chunks that all channels make
+  int images, image_blocks;
+
+  explicit Partition(const BatchNormShape& s) {
+    channels = static_cast<int>(std::clamp<std::int64_t>(256 / s.inner, 1, max_channels));
+    channels = std::min(channels, s.c);
+    channel_blocks = (s.c + channels - 1) / channels;
+    const std::int64_t size = std::int64_t{s.n} * s.inner * channels;
+    const int wanted = channel_blocks >= 8 || size < 16384 ? 1 : (15 + channel_blocks) / channel_blocks;
+    images = (s.n + std::min(wanted, s.n) - 1) / std::min(wanted, s.n);
+    image_blocks = (s.n + images - 1) / images;
+  }
+  int chunks() const { return channel_blocks * image_blocks; }
+};
+
+// One chunk's part of the tensor.
+struct Block {
+  int c0, c1, n0, n1;
+
+  Block(const Partition& p, const BatchNormShape& s, std::int64_t chunk) {
+    const int cb = static_cast<int>(chunk % p.channel_blocks), nb = static_cast<int>(chunk / p.channel_blocks);
+    c0 = cb * p.channels, c1 = std::min(c0 + p.channels, s.c);
+    n0 = nb * p.images, n1 = std::min(n0 + p.images, s.n);
+  }
+};
+
+// Sums of one channel over one block of images, as they are kept between the two phases.
+struct Partial {
+  double a, b;
+};
+
+std::size_t workspace(const BatchNormShape& s) {
+  const Partition p(s);
+  return p.image_blocks > 1 ? sizeof(Partial) * p.image_blocks * s.c : 0;
+}
+
+template <class T, bool drop_before, bool drop_after> struct Kernel {
+  using L = Lines<T, false, drop_before, drop_after>;
+  const BatchNormShape& s;
+  const Neighbours<T>& neighbours;
+
+  // The mean and the sum of squared distances from it, of channels c0 .. c1 over images n0 .. n1.
+  void moments(const Block& block, const T* x, Partial* out) const {
+    PlaneWalker<T> walker(neighbours, s.inner);
+    PairSums<T> sums[max_channels];
+    T shift[max_channels];
+    for (int c = block.c0; c < block.c1; ++c) {
+      PairSums<T> first;
+      const std::int64_t plane = std::int64_t{block.n0} * s.c + c;
+      bool begun = false;
+      walker.template walk<drop_before, false>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+        if (begun) return;
+        Lines<T, false, drop_before, false>::moments(piece, count, x + plane * s.inner + offset, T(0), first);
+        first.flush();
+        shift[c - block.c0] = static_cast<T>(first.total_a / count);
+        begun = true;
+      });
+    }
+    for (int n = block.n0; n < block.n1; ++n)
+      for (int c = block.c0; c < block.c1; ++c) {
+        const std::int64_t plane = std::int64_t{n} * s.c + c;
+        walker.template walk<drop_before, false>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+          Lines<T, false, drop_before, false>::moments(piece, count, x + plane * s.inner + offset, shift[c - block.c0],
+                                                       sums[c - block.c0]);
+        });
+      }
+    const double count = static_cast<double>(block.n1 - block.n0) * static_cast<double>(s.inner);
+    for (int c = 0; c < block.c1 - block.c0; ++c) {
+      sums[c].flush();
+      const double distance = sums[c].total_a / count;
+      out[c] = {shift[c] + distance, std::max(0.0, sums[c].total_b - distance * sums[c].total_a)};
+    }
+  }
+
+  AffineMap<T> map(int c, const T* mean, const T* rstd, const T* gamma, const T* beta) const {
+    return {mean[c], gamma ? rstd[c] * gamma[c] : rstd[c], beta ? beta[c] : T(0)};
+  }
+
+  void apply(const Block& block, const T* x, const T* gamma, const T* beta, const T* mean, const T* rstd, T* y) const {
+    PlaneWalker<T> walker(neighbours, s.inner);
+    for (int n = block.n0; n < block.n1; ++n)
+      for (int c = block.c0; c < block.c1; ++c) {
+        const std::int64_t plane = std::int64_t{n} * s.c + c;
+        const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
+        walker.template walk<drop_before, drop_after>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+          L::apply(piece, affine, count, x + plane * s.inner + offset, y + plane * s.inner + offset);
+        });
+      }
+  }
+
+  void gradient_sums(const Block& block, const T* x, const T* dy, const T* gamma, const T* beta, const T* mean, const T* rstd,
+                     Partial* out) const {
+    PlaneWalker<T> walker(neighbours, s.inner);
+    PairSums<T> sums[max_channels];
+    for (int n = block.n0; n < block.n1; ++n)
+      for (int c = block.c0; c < block.c1; ++c) {
+        const std::int64_t plane = std::int64_t{n} * s.c + c;
+        const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
+        walker.template walk<drop_before, drop_after>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+          const std::int64_t at = plane * s.inner + offset;
+          L::gradient_sums(piece, affine, count, x + at, dy + at, sums[c - block.c0], nullptr, nullptr);
+        });
+      }
+    for (int c = 0; c < block.c1 - block.c0; ++c) {
+      sums[c].flush();
+      out[c] = {sums[c].total_a, sums[c].total_b};
+    }
+  }
+
+  // sum_g and sum_gx: a channel's sums of g and of g * (z - mean), over all images.
+  void gradient(const Block& block, const T* x, const T* dy, const T* gamma, const T* beta, const T* mean, const T* rstd,
+                bool fixed, const Partial* sums, T* dx) const {
+    PlaneWalker<T> walker(neighbours, s.inner);
+    const double count = static_cast<double>(s.n) * static_cast<double>(s.inner);
+    for (int n = block.n0; n < block.n1; ++n)
+      for (int c = block.c0; c < block.c1; ++c) {
+        const std::int64_t plane = std::int64_t{n} * s.c + c;
+        const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
+        const double r = rstd[c], k1 = affine.scale;
+        const double k2 = fixed ? 0 : k1 * sums[c].a / count, k3 = fixed ? 0 : k1 * r * r * sums[c].b / count;
+        walker.template walk<drop_before, drop_after>(plane, [&](const Piece<T>& piece, std::int64_t offset, int size) {
+          const std::int64_t at = plane * s.inner + offset;
+          L::gradient(piece, affine, affine.scale, static_cast<T>(k2), static_cast<T>(k3), size, x + at, dy + at, dx + at);
+        });
+      }
+  }
+};
+
+template <class T> struct RunningStatistics {
+  T eps, momentum;
+  T *running_mean, *running_var, *mean, *rstd;
+
+  // What the whole batch says about channel c.
+  void finish(int c, double count, double channel_mean, double squares) const {
+    mean[c] = static_cast<T>(channel_mean);
+    rstd[c] = static_cast<T>(1 / std::sqrt(squares / count + static_cast<double>(eps)));
+    if (!running_mean) return;
+    const double m = momentum, unbiased = squares / std::max(count - 1, 1.0);
+    running_mean[c] = static_cast<T>((1 - m) * running_mean[c] + m * channel_mean);
+    running_var[c] = static_cast<T>((1 - m) * running_var[c] + m * unbiased);
+  }
+};
+
+template <class T>
+void forward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta, T eps,
+             T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y, void* workspace) {
+  const Neighbours<T> neighbours(fusion);
+  const RunningStatistics<T> statistics{eps, momentum, running_mean, running_var, mean, rstd};
+  const double count = static_cast<double>(s.n) * static_cast<double>(s.inner);
+  if (s.inner == 1) {
+    columns_forward(s.n, s.c, neighbours, x, gamma, beta, mean, rstd, y,
+                    [&](int c, double m, double squares) { statistics.finish(c, count, m, squares); });
+    return;
+  }
+  const Partition partition(s);
+  with_drops(neighbours, [&]<bool drop_before, bool drop_after>() {
+    const Kernel<T, drop_before, drop_after> kernel{s, neighbours};
+    Partial* partials = static_cast<Partial*>(workspace);  // [image_blocks, c]
+    parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
+      const Block block(partition, s, chunk);
+      Partial local[max_channels];
+      kernel.moments(block, x, local);
+      if (partition.image_blocks > 1) {
+        std::copy_n(local, block.c1 - block.c0, partials + chunk / partition.channel_blocks * s.c + block.c0);
+        return;
+      }
+      for (int c = block.c0; c < block.c1; ++c) statistics.finish(c, count, local[c - block.c0].a, local[c - block.c0].b);
+      kernel.apply(block, x, gamma, beta, mean, rstd, y);
+    });
+    if (partition.image_blocks == 1) return;
+    // Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+    for (int c = 0; c < s.c; ++c) {
+      double seen = 0, m = 0, squares = 0;
+      for (int b = 0; b < partition.image_blocks; ++b) {
+        const Partial& partial = partials[std::int64_t{b} * s.c + c];
+        const double size = static_cast<double>(std::min(partition.images, s.n - b * partition.images)) * static_cast<double>(s.inner);
+        const double distance = partial.a - m;
+        m += distance * size / (seen + size);
+        squares += partial.b + distance * distance * seen * size / (seen + size);
+        seen += size;
+      }
+      statistics.finish(c, count, m, squares);
+    }
+    parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
+      // Backwards: what was read last is the likeliest to be in a cache.
+      kernel.apply(Block(partition, s, partition.chunks() - 1 - chunk), x, gamma, beta, mean, rstd, y);
+    });
+  });
+}
+
+template <class T>
+void inference(Stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta, T eps,
+               const T* mean, const T* variance, T* y) {
+  const Neighbours<T> neighbours(fusion);
+  const auto rstd = [&](int c) { return static_cast<T>(1 / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(eps))); };
+  if (s.inner == 1) return columns_inference(s.n, s.c, neighbours, x, gamma, beta, mean, rstd, y);
+  // A chunk is a run of planes, in the order of memory.
+  const std::int64_t planes = std::int64_t{s.n} * s.c, grain = std::max<std::int64_t>(1, 32768 / s.inner);
+  with_drops(neighbours, [&]<bool drop_before, bool drop_after>() {
+    parallel_for(planes, grain, [&](std::int64_t begin, std::int64_t end) {
+      PlaneWalker<T> walker(neighbours, s.inner);
+      for (std::int64_t plane = begin; plane < end; ++plane) {
+        const int c = static_cast<int>(plane % s.c);
+        const T r = rstd(c);
+        const AffineMap<T> affine{mean[c], gamma ? r * gamma[c] : r, beta ? beta[c] : T(0)};
+        walker.template walk<drop_before, drop_after>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+          const std::int64_t at = plane * s.inner + offset;
+          Lines<T, false, drop_before, drop_after>::apply(piece, affine, count, x + at, y + at);
+        });
+      }
+    });
+  });
+}
+
+template <class T>
+void backward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* dy, const T* gamma, const T* beta,
+              const T* mean, const T* rstd, bool fixed, T* dx, T* dgamma, T* dbeta, void* workspace) {
+  const Neighbours<T> neighbours(fusion);
+  if (s.inner == 1) return columns_backward(s.n, s.c, neighbours, x, dy, gamma, beta, mean, rstd, fixed, dx, dgamma, dbeta);
+  const Partition partition(s);
+  const auto finish = [&](int c, const Partial& sums) {
+    if (dgamma) dgamma[c] = static_cast<T>(sums.b * rstd[c]);
+    if (dbeta) dbeta[c] = static_cast<T>(sums.a);
+  };
+  with_drops(neighbours, [&]<bool drop_before, bool drop_after>() {
+    const Kernel<T, drop_before, drop_after> kernel{s, neighbours};
+    Partial* partials = static_cast<Partial*>(workspace);  // [image_blocks, c]
+    parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
+      const Block block(partition, s, chunk);
+      Partial local[max_channels];
+      kernel.gradient_sums(block, x, dy, gamma, beta, mean, rstd, local);
+      if (partition.image_blocks > 1) {
+        std::copy_n(local, block.c1 - block.c0, partials + chunk / partition.channel_blocks * s.c + block.c0);
+        return;
+      }
+      for (int c = block.c0; c < block.c1; ++c) finish(c, local[c - block.c0]);
+      kernel.gradient(block, x, dy, gamma, beta, mean, rstd, fixed, local - block.c0, dx);
+    });
+    if (partition.image_blocks == 1) return;
+    for (int c = 0; c < s.c; ++c) {
+      for (int b = 1; b < partition.image_blocks; ++b) {
+        partials[c].a += partials[std::int64_t{b} * s.c + c].a;
+        partials[c].b += partials[std::int64_t{b} * s.c + c].b;
+      }
+      finish(c, partials[c]);
+    }
+    parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
+      kernel.gradient(Block(partition, s, partition.chunks() - 1 - chunk), x, dy, gamma, beta, mean, rstd, fixed, partials, dx);
+    });
+  });
+}
+
+template <class T> constexpr BatchNormKernels<T> table{workspace, forward<T>, inference<T>, backward<T>};
+
+}  // namespace
+
+template <> const BatchNormKernels<float>& CpuTable<this_isa, BatchNormKernels<float>>::get(Variant) { return table<float>; }
+template <> const BatchNormKernels<double>& CpuTable<this_isa, BatchNormKernels<double>>::get(Variant) { return table<double>; }
+
+}  // namespace heddle::kernels

@@ -1,0 +1,174 @@
+// What batch and group normalization do to a piece of one channel plane (at most piece_size elements, so that everything a
+// second look needs is still in the first cache), with the neighbours of NormFusion folded in. With z what the neighbours
+// before the norm make of x, and g what the neighbours after it make of dy:
+//     moments:  sums of z - shift and of its square
+//     apply:    y = after(relu((z - mean) * scale + bias))
+//     sums:     sums of g and of g * (z - mean)
+//     gradient: dx = (g * k1 - k2 - (z - mean) * k3) through the neighbours before
+// Variance by one pass: with the mean of a first part of the data as shift, the relative error is at most the rounding error
+// times (size of all / size of that part), whatever the data, since the squared distance of a part's mean from the whole's is
+// at most variance * all / part. Partial sums are kept in lanes for about a thousand elements, then added up in double.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "kernels/norm/dropout_cpu.hpp"
+#include "kernels/norm/norm.hpp"
+#include "kernels/vector.hpp"
+
+namespace heddle::kernels {
+namespace {
+
+/// A pair of sums: four vectors of lanes each, emptied into doubles now and then.
+template <class T> struct PairSums {
+  Vec<T> a[4] = {}, b[4] = {};
+  int pending = 0;
+  double total_a = 0, total_b = 0;
+
+  HD_INLINE void flush() {
+    total_a += sum<T>((a[0] + a[1]) + (a[2] + a[3]));
+    total_b += sum<T>((b[0] + b[1]) + (b[2] + b[3]));
+    for (int u = 0; u < 4; ++u) a[u] = b[u] = Vec<T>{};
+    pending = 0;
+  }
+  HD_INLINE void added(int count) {
+    pending += count;
+    if (pending >= piece_size) flush();
+  }
+};
+
+/// NormFusion as the kernels use it: relu raises to `low`, which is minus infinity where there is none.
+template <class T> struct Neighbours {
+  DropoutFactors<T> before, after;
+  T low_before, low_after;
+
+  explicit Neighbours(const NormFusion& fusion)
+      : before(fusion.before),
+        after(fusion.after),
+        low_before(fusion.relu_before ? T(0) : -std::numeric_limits<T>::infinity()),
+        low_after(fusion.relu_after ? T(0) : -std::numeric_limits<T>::infinity()) {}
+};
+
+/// Factors and bounds of one piece; the arrays are read only where the template says so.
+template <class T> struct Piece {
+  T low_before, low_after;
+  T before = 1, after = 1;                                  // a plane's factors
+  const T* before_factors = nullptr;                        // single elements' factors
+  const T* after_factors = nullptr;
+};
+
+/// The affine map: scale and bias for the whole piece, or rstd and one gamma and beta for each element.
+template <class T> struct AffineMap {
+  T mean = 0, scale = 1, bias = 0;
+  const T* gamma = nullptr;
+  const T* beta = nullptr;
+};
+
+/// element: gamma and beta are arrays; drop_before, drop_after: single elements are dropped.
+template <class T, bool element, bool drop_before, bool drop_after> struct Lines {
+  using V = Vec<T>;
+
+  template <class Part> static HD_INLINE V input(const Piece<T>& piece, const T* x, int i, Part part) {
+    V z = at_least(load_part(x + i, part), splat(piece.low_before)) * piece.before;
+    if constexpr (drop_before) z *= load_part(piece.before_factors + i, part);
+    return z;
+  }
+  template <class Part> static HD_INLINE V mapped(const AffineMap<T>& map, V centred, int i, Part part) {
+    if constexpr (element) return centred * (load_part(map.gamma + i, part) * map.scale) + load_part(map.beta + i, part);
+    return centred * map.scale + map.bias;
+  }
+  template <class Part>
+  static HD_INLINE V output_gradient(const Piece<T>& piece, const AffineMap<T>& map, V centred, const T* dy, int i, Part part) {
+    V g = load_part(dy + i, part) * piece.after;
+    if constexpr (drop_after) g *= load_part(piece.after_factors + i, part);
+    return mapped(map, centred, i, part) > splat(piece.low_after) ? g : V{};
+  }
+
+  static HD_INLINE void moments(const Piece<T>& piece, int count, const T* x, T shift, PairSums<T>& sums) {
+    V a[4], b[4];
+    unrolled<4>([&](auto u) HD_INLINE_LAMBDA { a[u] = sums.a[u], b[u] = sums.b[u]; });
+    each_vector<T, 4>(count, [&](int i, auto part, auto u) HD_INLINE_LAMBDA {
+      const V d = keep_part<T>(input(piece, x, i, part) - shift, part);
+      a[u] += d;
+      b[u] += d * d;
+    });
+    unrolled<4>([&](auto u) HD_INLINE_LAMBDA { sums.a[u] = a[u], sums.b[u] = b[u]; });
+    sums.added(count);
+  }
+
+  static HD_INLINE void apply(const Piece<T>& piece, const AffineMap<T>& map, int count, const T* x, T* y) {
+    each_vector<T, 4>(count, [&](int i, auto part, auto) HD_INLINE_LAMBDA {
+      V v = mapped(map, input(piece, x, i, part) - map.mean, i, part);
+      v = at_least(v, splat(piece.low_after)) * piece.after;
+      if constexpr (drop_after) v *= load_part(piece.after_factors + i, part);
+      store_part<T>(y + i, v, part);
+    });
+  }
+
+  /// With arrays, the sums are of g * gamma, and dbeta += g, dgamma += g * (z - mean) * rstd element by element.
+  static HD_INLINE void gradient_sums(const Piece<T>& piece, const AffineMap<T>& map, int count, const T* x, const T* dy,
+                                      PairSums<T>& sums, T* dgamma, T* dbeta) {
+    V a[4], b[4];
+    unrolled<4>([&](auto u) HD_INLINE_LAMBDA { a[u] = sums.a[u], b[u] = sums.b[u]; });
+    each_vector<T, 4>(count, [&](int i, auto part, auto u) HD_INLINE_LAMBDA {
+      const V centred = input(piece, x, i, part) - map.mean;
+      V g = output_gradient(piece, map, centred, dy, i, part);
+      if constexpr (element) {
+        store_part<T>(dbeta + i, load_part(dbeta + i, part) + g, part);
+        store_part<T>(dgamma + i, load_part(dgamma + i, part) + g * centred * map.scale, part);
+        g *= load_part(map.gamma + i, part);
+      }
+      a[u] += g;
+      b[u] += g * centred;
+    });
+    unrolled<4>([&](auto u) HD_INLINE_LAMBDA { sums.a[u] = a[u], sums.b[u] = b[u]; });
+    sums.added(count);
+  }
+
+  static HD_INLINE void gradient(const Piece<T>& piece, const AffineMap<T>& map, T k1, T k2, T k3, int count, const T* x,
+                                 const T* dy, T* dx) {
+    each_vector<T, 4>(count, [&](int i, auto part, auto) HD_INLINE_LAMBDA {
+      const V centred = input(piece, x, i, part) - map.mean;
+      V g = output_gradient(piece, map, centred, dy, i, part);
+      if constexpr (element) g *= load_part(map.gamma + i, part);
+      V d = (g * k1 - k2 - centred * k3) * piece.before;
+      if constexpr (drop_before) d *= load_part(piece.before_factors + i, part);
+      store_part<T>(dx + i, load_part(x + i, part) > splat(piece.low_before) ? d : V{}, part);
+    });
+  }
+};
+
+/// Calls f(piece, offset, count) for the pieces of plane number `plane` of a tensor with `inner` elements a plane. Factors
+/// are made for the sides asked for.
+template <class T> class PlaneWalker {
+ public:
+  explicit PlaneWalker(const Neighbours<T>& neighbours, std::int64_t inner) : neighbours_(neighbours), inner_(inner) {}
+
+  template <bool drop_before, bool drop_after> HD_INLINE void walk(std::int64_t plane, auto&& f) {
+    Piece<T> piece{neighbours_.low_before, neighbours_.low_after, neighbours_.before.plane(plane), neighbours_.after.plane(plane)};
+    for (std::int64_t offset = 0; offset < inner_; offset += piece_size) {
+      const int count = static_cast<int>(inner_ - offset < piece_size ? inner_ - offset : piece_size);
+      if constexpr (drop_before) piece.before_factors = neighbours_.before.piece(plane * inner_ + offset, count, before_);
+      if constexpr (drop_after) piece.after_factors = neighbours_.after.piece(plane * inner_ + offset, count, after_);
+      f(piece, offset, count);
+    }
+  }
+
+ private:
+  const Neighbours<T>& neighbours_;
+  std::int64_t inner_;
+  typename DropoutFactors<T>::Buffer before_, after_;
+};
+
+/// Calls f.operator()<bool, bool>() with whether single elements are dropped before and after the norm.
+template <class T> HD_INLINE void with_drops(const Neighbours<T>& neighbours, auto&& f) {
+  const bool before = neighbours.before.elements(), after = neighbours.after.elements();
+  if (before && after) return f.template operator()<true, true>();
+  if (before) return f.template operator()<true, false>();
+  if (after) return f.template operator()<false, true>();
+  f.template operator()<false, false>();
+}
+
+}  // namespace
+}  // namespace heddle::kernels
