@@ -1,0 +1,123 @@
+// train_step: the time of one training step of a network, batch by batch, as its trainer runs it.
+//
+// A step is everything between two batches: augmentation from bytes, forward, loss, backward, optimizer, schedule. Ten steps
+// warm up; the median of the rest is reported. --eval times the forward pass in evaluation mode instead. Images are random
+// bytes: nothing here depends on what they show.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "heddle/heddle.hpp"
+#include "model.hpp"
+
+using namespace heddle;
+
+namespace {
+
+struct Options {
+  std::string arch = "bottleneck", norm = "batch", device = "auto", json;
+  int threads = 0, steps = 30, batch = 0;
+  bool eval = false;
+};
+
+data::ImageDataset random_images(std::int64_t count, Device device) {
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count) * 3072);
+  std::vector<std::int64_t> labels(static_cast<std::size_t>(count));
+  std::uint64_t state = 1;
+  const auto next = [&] { return (state = state * 6364136223846793005ull + 1442695040888963407ull) >> 33; };
+  for (auto& p : pixels) p = static_cast<std::uint8_t>(next());
+  for (auto& l : labels) l = static_cast<std::int64_t>(next() % 10);
+  return data::ImageDataset(tensor(pixels, Shape{count, 3, 32, 32}), tensor(labels), std::vector<std::string>(10, "class")).to(device);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void run(const Options& options) {
+  set_num_threads(options.threads);
+  const Device device = choose_device(options.device).device;
+  const auto& architecture = cifar10::find_architecture(options.arch);
+  const auto& recipe = architecture.recipe;
+  const int batch = options.batch ? options.batch : recipe.batch;
+  manual_seed(1);
+  auto net = architecture.build(cifar10::find_norm(architecture, options.norm));
+  net.to(device);
+  net.train(!options.eval);
+
+  auto steps = options.eval ? std::vector<data::Augmentation>{} : recipe.augmentation;
+  steps.push_back(data::Normalize{.mean = data::cifar10_mean, .std = data::cifar10_std});
+  const data::DataLoader loader(random_images(std::max(8 * batch, 4096), device),
+                                {.batch_size = batch, .shuffle = true, .drop_last = true, .seed = 1, .transform = data::Transform(steps)});
+  optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
+  train::Meter meter(device);
+
+  std::vector<double> times;
+  std::uint64_t step = 0;
+  constexpr int warm_up = 10;
+  auto start = std::chrono::steady_clock::now();
+  for (std::uint64_t epoch = 0; static_cast<int>(times.size()) < warm_up + options.steps; ++epoch) {
+    for (const auto& b : loader.epoch(epoch)) {
+      if (options.eval) {
+        NoGradGuard guard;
+        meter.add(net(b.images), b.labels, zeros({1}, {.device = device}));
+      } else {
+        default_generator().begin_step(++step);
+        optimizer.zero_grad();
+        const Tensor logits = net(b.images);
+        const Tensor loss = cross_entropy(logits, b.labels);
+        loss.backward();
+        optimizer.step();
+        meter.add(logits, b.labels, loss.detach());
+      }
+      synchronize(device);
+      const auto now = std::chrono::steady_clock::now();
+      times.push_back(std::chrono::duration<double>(now - start).count());
+      start = now;
+      if (static_cast<int>(times.size()) == warm_up + options.steps) break;
+    }
+  }
+  times.erase(times.begin(), times.begin() + warm_up);
+  const double seconds = median(times);
+  const auto memory = memory_stats(device);
+  const nlohmann::ordered_json result = {{"program", "heddle"},
+                                         {"arch", options.arch},
+                                         {"norm", options.norm},
+                                         {"device", device.str()},
+                                         {"mode", options.eval ? "eval" : "train"},
+                                         {"threads", get_num_threads()},
+                                         {"batch", batch},
+                                         {"parameters", net.num_parameters()},
+                                         {"step_ms", seconds * 1e3},
+                                         {"images_per_s", batch / seconds},
+                                         {"peak_memory_mb", static_cast<double>(memory.peak_reserved) * 1e-6}};
+  fmt::print("{}\n", result.dump());
+  if (!options.json.empty()) write_file(options.json, result.dump(2) + "\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Times training steps of one of the thirteen CIFAR-10 systems", "train_step");
+  app.add_option("--arch", options.arch, "transition, dilated, residual, bottleneck or compact")->capture_default_str();
+  app.add_option("--norm", options.norm, "batch, group or layer")->capture_default_str();
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--threads", options.threads, "CPU threads; 0: one for each core");
+  app.add_option("--batch", options.batch, "Images a step; default: the recipe's");
+  app.add_option("--steps", options.steps, "Steps timed, after ten of warm-up")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_flag("--eval", options.eval, "Time the forward pass in evaluation mode");
+  app.add_option("--json", options.json, "Also write the result here");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    run(options);
+    return 0;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "train_step: {}\n", error.what());
+    return 1;
+  }
+}
