@@ -34,7 +34,8 @@ enum class ConvPass { forward, grad_input, grad_weight };
 
 /// Every output is overwritten, never added to. Workspace is at least workspace(shape, pass) bytes, aligned to 64, and
 /// uninitialised; it may be null where that is 0.
-template <class T> struct Conv2dKernels {
+template <class T>
+struct Conv2dKernels {
   std::size_t (*workspace)(const ConvShape&, ConvPass);
   /// bias may be null.
   void (*forward)(Stream, const ConvShape&, const T* x, const T* weight, const T* bias, T* y, void* workspace);

@@ -1,0 +1,22 @@
+// The CPU's convolution algorithms, each in files of its own and compiled for each instruction set; conv_cpu.cpp chooses.
+#pragma once
+
+#include "heddle/base/isa.hpp"
+#include "kernels/conv/conv.hpp"
+
+namespace heddle::kernels {
+
+// Names of the algorithms.
+struct NaiveConv;         // the definition, loop by loop
+struct DirectConv;        // staged planes and register blocks: forward and gradient of x, every shape
+struct DirectWeightConv;  // the same for the gradient of the weights
+
+/// One algorithm's kernels, found as CpuTable<isa, ConvAlgorithm<T, Name>>::get({}). Those of passes that it does not serve
+/// may be null.
+template <class T, class Name>
+struct ConvAlgorithm {
+  bool (*serves)(const ConvShape&, ConvPass);
+  Conv2dKernels<T> kernels;
+};
+
+}  // namespace heddle::kernels

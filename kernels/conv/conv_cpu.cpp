@@ -1,0 +1,66 @@
+// Which algorithm computes a convolution on the CPU.
+#include "heddle/base/isa.hpp"
+#include "kernels/conv/conv.hpp"
+#include "kernels/conv/conv_algorithms.hpp"
+
+namespace heddle::kernels {
+namespace {
+
+template <class T, class Name>
+const Conv2dKernels<T>& kernels_of() {
+  return CpuTable<this_isa, ConvAlgorithm<T, Name>>::get(Variant::fast).kernels;
+}
+
+template <class T>
+const Conv2dKernels<T>& choose(const ConvShape&, ConvPass pass) {
+  return pass == ConvPass::grad_weight ? kernels_of<T, DirectWeightConv>() : kernels_of<T, DirectConv>();
+}
+
+template <class T>
+std::size_t workspace(const ConvShape& shape, ConvPass pass) {
+  return choose<T>(shape, pass).workspace(shape, pass);
+}
+template <class T>
+void forward(Stream stream, const ConvShape& shape, const T* x, const T* weight, const T* bias, T* y, void* workspace) {
+  choose<T>(shape, ConvPass::forward).forward(stream, shape, x, weight, bias, y, workspace);
+}
+template <class T>
+void grad_input(Stream stream, const ConvShape& shape, const T* dy, const T* weight, T* dx, void* workspace) {
+  choose<T>(shape, ConvPass::grad_input).grad_input(stream, shape, dy, weight, dx, workspace);
+}
+template <class T>
+void grad_weight(Stream stream, const ConvShape& shape, const T* x, const T* dy, T* dweight, T* dbias, void* workspace) {
+  choose<T>(shape, ConvPass::grad_weight).grad_weight(stream, shape, x, dy, dweight, dbias, workspace);
+}
+
+template <class T>
+constexpr Conv2dKernels<T> fast{workspace<T>, forward<T>, grad_input<T>, grad_weight<T>};
+
+template <class T>
+const Conv2dKernels<T>& table(Variant variant) {
+  return variant == Variant::naive ? kernels_of<T, NaiveConv>() : fast<T>;
+}
+
+}  // namespace
+
+template <>
+const Conv2dKernels<float>& CpuTable<this_isa, Conv2dKernels<float>>::get(Variant v) {
+  return table<float>(v);
+}
+template <>
+const Conv2dKernels<double>& CpuTable<this_isa, Conv2dKernels<double>>::get(Variant v) {
+  return table<double>(v);
+}
+
+#if HEDDLE_ISA_IS_BASE
+template <>
+const Conv2dKernels<float>& Conv2dKernels<float>::cpu(Variant v) {
+  return cpu_table<Conv2dKernels<float>>(v);
+}
+template <>
+const Conv2dKernels<double>& Conv2dKernels<double>::cpu(Variant v) {
+  return cpu_table<Conv2dKernels<double>>(v);
+}
+#endif
+
+}  // namespace heddle::kernels

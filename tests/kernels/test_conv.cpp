@@ -1,0 +1,182 @@
+// Convolution against the definition in double (tests/support/reference_conv.hpp), over every backend and variant.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "heddle/base/parallel.hpp"
+#include "tests/support/conv_run.hpp"
+#include "tests/support/reference_conv.hpp"
+
+namespace heddle::test {
+namespace {
+
+using kernels::Conv2dKernels;
+using kernels::ConvPass;
+using kernels::ConvShape;
+
+// Errors relative to the sum of the terms' magnitudes; a missing or misplaced term is far above them.
+template <class T>
+constexpr double tolerance = sizeof(T) == 4 ? 1e-5 : 1e-13;
+
+template <class T>
+void require_close(const char* what, const std::vector<T>& got, const ConvReference& expected) {
+  INFO(what);
+  REQUIRE(got.size() == expected.value.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = std::fabs(got[i] - expected.value[i]), allowed = tolerance<T> * (expected.magnitude[i] + 1e-3);
+    if (!(error <= allowed)) FAIL("element " << i << ": expected " << expected.value[i] << ", got " << got[i]);
+  }
+}
+
+template <class T>
+void check_against_reference(const ConvShape& s) {
+  ConvData<T> data(s);
+  const auto y = reference_forward(s, data.x, data.weight, data.bias.data());
+  const auto y_without = reference_forward<T>(s, data.x, data.weight, nullptr);
+  const auto dx = reference_grad_input(s, data.dy, data.weight);
+  const auto dweight = reference_grad_weight(s, data.x, data.dy);
+  const auto dbias = reference_grad_bias(s, data.dy);
+  for (const auto& backend : backends<Conv2dKernels<T>>()) {
+    INFO(backend.name << ", " << sizeof(T) * 8 << " bits, " << describe(s));
+    for (bool with_bias : {false, true}) {
+      const auto results = run_conv(backend, data, with_bias);
+      require_close("y", results.y, with_bias ? y : y_without);
+      require_close("dx", results.dx, dx);
+      require_close("dweight", results.dweight, dweight);
+      if (with_bias) require_close("dbias", results.dbias, dbias);
+    }
+  }
+}
+
+void check_both(const ConvShape& s) {
+  check_against_reference<float>(s);
+  check_against_reference<double>(s);
+}
+
+ConvShape square(int n, int c, int size, int k, int kernel, int stride, int pad, int dilation, int groups = 1) {
+  return {.n = n,
+          .c = c,
+          .h = size,
+          .w = size,
+          .k = k,
+          .kh = kernel,
+          .kw = kernel,
+          .stride_h = stride,
+          .stride_w = stride,
+          .pad_h = pad,
+          .pad_w = pad,
+          .dilation_h = dilation,
+          .dilation_w = dilation,
+          .groups = groups};
+}
+
+}  // namespace
+
+TEST_CASE("conv: stride x padding x dilation, odd sizes", "[conv]") {
+  for (int kernel : {1, 2, 3, 5})
+    for (int stride : {1, 2, 3})
+      for (int pad : {0, 1, 2})
+        for (int dilation : {1, 2, 3}) {
+          ConvShape s = square(2, 3, 9, 4, kernel, stride, pad, dilation);
+          s.w = 14;
+          if (s.out_h() < 1 || s.h + 2 * pad < dilation * (kernel - 1) + 1) continue;
+          check_both(s);
+        }
+}
+
+TEST_CASE("conv: everything different in height and width", "[conv]") {
+  check_both({.n = 3,
+              .c = 5,
+              .h = 13,
+              .w = 6,
+              .k = 7,
+              .kh = 3,
+              .kw = 2,
+              .stride_h = 2,
+              .stride_w = 1,
+              .pad_h = 0,
+              .pad_w = 2,
+              .dilation_h = 1,
+              .dilation_w = 3});
+  check_both({.n = 1,
+              .c = 4,
+              .h = 6,
+              .w = 23,
+              .k = 6,
+              .kh = 1,
+              .kw = 7,
+              .stride_h = 1,
+              .stride_w = 4,
+              .pad_h = 2,
+              .pad_w = 3,
+              .dilation_h = 2,
+              .dilation_w = 1,
+              .groups = 2});
+  check_both(
+      {.n = 2, .c = 2, .h = 40, .w = 3, .k = 2, .kh = 11, .kw = 3, .stride_h = 3, .stride_w = 2, .pad_h = 5, .pad_w = 1});
+}
+
+TEST_CASE("conv: channel counts", "[conv]") {
+  for (int c : {1, 3, 10, 20, 64})
+    for (int k : {1, 3, 10, 20, 64}) {
+      check_both(square(1, c, 6, k, 3, 1, 1, 1));
+      check_both(square(2, c, 5, k, 1, 1, 0, 1));
+    }
+}
+
+TEST_CASE("conv: groups", "[conv]") {
+  for (int groups : {2, 5, 10})
+    for (int stride : {1, 2}) {
+      check_both(square(2, 10, 7, 20, 3, stride, 1, 1, groups));
+      check_both(square(2, 20, 5, 10, 1, stride, 1, 1, groups));
+      check_both(square(1, 10, 9, 10, 3, stride, 2, 2, groups));
+    }
+}
+
+TEST_CASE("conv: sizes around vector and tile borders", "[conv]") {
+  for (int size : {1, 2, 3, 4, 6, 7, 8, 9, 15, 16, 17, 18, 31, 32, 33})
+    for (int pad : {0, 1, 2}) {
+      if (size + 2 * pad < 3) continue;
+      ConvShape s = square(2, 3, size, 5, 3, 1, pad, 1);
+      check_both(s);
+      s.h = 5;
+      if (s.out_w() > 0) check_both(s);
+      std::swap(s.h, s.w);
+      check_both(s);
+    }
+  check_both(square(40, 4, 4, 4, 3, 1, 1, 1));  // many small images in one chunk
+  check_both(square(35, 2, 1, 3, 1, 1, 0, 1));
+  check_both(square(1, 8, 96, 3, 3, 1, 1, 1));  // bands of rows
+  check_both(square(1, 3, 97, 8, 3, 2, 1, 1));
+  check_both(square(3, 64, 32, 2, 3, 1, 1, 1));
+}
+
+TEST_CASE("conv: same bits on any number of threads, and again", "[conv]") {
+  const auto same = [](const auto& a, const auto& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof a[0]) == 0;
+  };
+  const int before = get_num_threads();
+  const ConvShape shapes[] = {square(19, 10, 16, 20, 3, 1, 1, 1), square(33, 16, 8, 16, 3, 1, 1, 1),
+                              square(5, 3, 32, 32, 3, 1, 1, 1),   square(7, 8, 9, 12, 3, 1, 1, 2),
+                              square(6, 20, 32, 10, 1, 1, 0, 1),  square(6, 12, 18, 16, 1, 2, 0, 1),
+                              square(1, 6, 64, 6, 3, 1, 1, 1),    square(18, 8, 7, 8, 3, 2, 1, 1, 4)};
+  for (const ConvShape& s : shapes) {
+    ConvData<float> data(s);
+    for (const auto& backend : backends<Conv2dKernels<float>>()) {
+      INFO(backend.name << ", " << describe(s));
+      set_num_threads(1);
+      const auto one = run_conv(backend, data, true);
+      for (int threads : {1, 2, 4}) {
+        set_num_threads(threads);
+        const auto more = run_conv(backend, data, true);
+        REQUIRE(same(one.y, more.y));
+        REQUIRE(same(one.dx, more.dx));
+        REQUIRE(same(one.dweight, more.dweight));
+        REQUIRE(same(one.dbias, more.dbias));
+      }
+    }
+  }
+  set_num_threads(before);
+}
+
+}  // namespace heddle::test
