@@ -1,0 +1,95 @@
+#include "heddle/ops/activation.hpp"
+
+#include "heddle/core/random.hpp"
+#include "heddle/ops/common.hpp"
+#include "heddle/ops/elementwise.hpp"
+#include "kernels/activation/activation.hpp"
+
+namespace heddle {
+
+using namespace detail;
+using kernels::Activation;
+
+namespace {
+
+Tensor activation(std::string_view where, Activation kind, const Tensor& x, double slope = 0) {
+  const Tensor x_dense = dense(x);
+  Tensor y = empty_like(x_dense);
+  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+    if (x.numel() == 0) return;
+    kernels_for<kernels::ActivationKernels<T>>(x.device())
+        .forward(stream_of(x), kind, x.numel(), x_dense.data<T>(), static_cast<T>(slope), y.data<T>());
+  });
+  if (!needs_grad({x})) return y;
+  const Saved kept(backward_reads_output(kind) ? y : x_dense);
+  return record(where, {x}, y, [kept, kind, slope, name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
+    Tensor dx = empty_like(dy);
+    visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
+      if (dy.numel() == 0) return;
+      kernels_for<kernels::ActivationKernels<T>>(dy.device())
+          .backward(stream_of(dy), kind, dy.numel(), kept.get(name).data<T>(), dy.data<T>(), static_cast<T>(slope),
+                    dx.data<T>());
+    });
+    return {dx};
+  });
+}
+
+}  // namespace
+
+Tensor relu(const Tensor& x) {
+  return activation("relu", Activation::relu, x);
+}
+Tensor leaky_relu(const Tensor& x, double negative_slope) {
+  check(negative_slope >= 0, "leaky_relu", "expected a slope of 0 or more, got {}", negative_slope);
+  return activation("leaky_relu", Activation::leaky_relu, x, negative_slope);
+}
+Tensor gelu(const Tensor& x, GeluApproximation approximate) {
+  return activation("gelu", approximate == GeluApproximation::tanh ? Activation::gelu_tanh : Activation::gelu, x);
+}
+Tensor silu(const Tensor& x) {
+  return activation("silu", Activation::silu, x);
+}
+Tensor sigmoid(const Tensor& x) {
+  return activation("sigmoid", Activation::sigmoid, x);
+}
+Tensor tanh(const Tensor& x) {
+  return activation("tanh", Activation::tanh, x);
+}
+
+namespace {
+
+Tensor apply_dropout(std::string_view where, std::int64_t planes, const kernels::Dropout& drop, const Tensor& x) {
+  Tensor y = empty_like(x);
+  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+    if (x.numel() == 0) return;
+    kernels_for<kernels::ActivationKernels<T>>(x.device())
+        .dropout(stream_of(x), planes, x.numel() / planes, drop, x.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+// The mask is not kept: the gradient is the same function of dy, by the same key.
+Tensor dropout(std::string_view where, const Tensor& x, double p, bool training, bool by_plane) {
+  check(p >= 0 && p <= 1, where, "expected a probability in [0, 1], got {}", p);
+  if (!training || p == 0) return x;
+  if (p == 1) return mul(x, 0.0);
+  const std::int64_t planes = by_plane ? x.size(0) * x.size(1) : 1;
+  const kernels::Dropout drop{static_cast<float>(p), by_plane, default_generator().next(kernels::Purpose::dropout)};
+  Tensor y = apply_dropout(where, planes, drop, dense(x));
+  return record(where, {x}, y, [planes, drop, name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
+    return {apply_dropout(name, planes, drop, dy)};
+  });
+}
+
+}  // namespace
+
+Tensor dropout(const Tensor& x, double p, bool training) {
+  return dropout("dropout", x, p, training, false);
+}
+
+Tensor dropout2d(const Tensor& x, double p, bool training) {
+  check(x.dim() >= 2, "dropout2d", "expected an input [n, c, ...], got {}", x.shape().str());
+  return dropout("dropout2d", x, p, training, true);
+}
+
+}  // namespace heddle

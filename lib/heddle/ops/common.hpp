@@ -1,0 +1,75 @@
+// What ops share: checks on their operands, dense copies, and the pieces of autograd they record themselves with. Internal.
+#pragma once
+
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "heddle/autograd/grad_mode.hpp"
+#include "heddle/autograd/record.hpp"
+#include "heddle/base/check.hpp"
+#include "heddle/core/dispatch.hpp"
+#include "heddle/core/tensor.hpp"
+
+namespace heddle::detail {
+
+using autograd::Grads;
+using autograd::Needs;
+using autograd::needs_grad;
+using autograd::record;
+using autograd::Saved;
+
+/// The tensor's values in row-major order, without history: its own memory where that is dense, else a copy.
+inline Tensor dense(const Tensor& t) {
+  if (t.is_contiguous()) return t;
+  NoGradGuard guard;
+  return t.contiguous();
+}
+/// The same for an operand that may be undefined.
+inline Tensor dense_or_none(const Tensor& t) {
+  return t.defined() ? dense(t) : t;
+}
+
+/// Elements of a dense tensor; null for an undefined one.
+template <class T>
+T* data_or_null(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
+
+/// Error unless `operand` has x's type and device; `name` is what the message calls it.
+inline void check_same_kind(std::string_view where, std::string_view name, const Tensor& operand, const Tensor& x) {
+  check(operand.dtype() == x.dtype() && operand.device() == x.device(), where, "expected a {} of {} on {}, got {} on {}", name,
+        heddle::name_of(x.dtype()), x.device().str(), heddle::name_of(operand.dtype()), operand.device().str());
+}
+
+/// Error unless the operand is undefined, or has this shape and x's type and device.
+inline void check_operand(std::string_view where, std::string_view name, const Tensor& operand, const Shape& shape,
+                          const Tensor& x) {
+  if (!operand.defined()) return;
+  check(operand.shape() == shape, where, "expected a {} of shape {} for an input {}, got {}", name, shape.str(),
+        x.shape().str(), operand.shape().str());
+  check_same_kind(where, name, operand, x);
+}
+
+/// A size as the kernels' shapes hold it; Error where it does not fit.
+inline int to_int(std::int64_t size, std::string_view where) {
+  check(size >= 0 && size <= std::numeric_limits<int>::max(), where, "expected a size below 2^31, got {}", size);
+  return static_cast<int>(size);
+}
+
+/// Product of the sizes of dimensions [begin, end).
+inline std::int64_t product(const Shape& shape, int begin, int end) {
+  std::int64_t result = 1;
+  for (int d = begin; d < end; ++d) result *= shape[d];
+  return result;
+}
+
+/// float32, float64 or int64: what arithmetic and reductions have kernels for.
+template <class F>
+decltype(auto) visit_number(DType type, std::string_view where, F&& f) {
+  if (type == DType::int64) return f(TypeTag<std::int64_t>{});
+  check(type != DType::uint8, where, "expected float32, float64 or int64, got {}", heddle::name_of(type));
+  return visit_floating(type, where, std::forward<F>(f));
+}
+
+}  // namespace heddle::detail

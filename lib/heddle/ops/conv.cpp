@@ -1,0 +1,121 @@
+#include "heddle/ops/conv.hpp"
+
+#include "heddle/ops/common.hpp"
+#include "kernels/conv/conv.hpp"
+#include "kernels/depthwise/depthwise.hpp"
+
+namespace heddle {
+
+using namespace detail;
+using kernels::ConvPass;
+using kernels::ConvShape;
+
+namespace {
+
+ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Conv2dOptions& o) {
+  constexpr auto where = "conv2d";
+  check(x.dim() == 4, where, "expected an input [n, c, h, w], got {}", x.shape().str());
+  check(weight.dim() == 4, where, "expected a weight [k, c / groups, kh, kw], got {}", weight.shape().str());
+  check_same_kind(where, "weight", weight, x);
+  check(o.stride.h > 0 && o.stride.w > 0, where, "expected a stride of 1 or more, got {{{}, {}}}", o.stride.h, o.stride.w);
+  check(o.dilation.h > 0 && o.dilation.w > 0, where, "expected a dilation of 1 or more, got {{{}, {}}}", o.dilation.h,
+        o.dilation.w);
+  check(o.padding.h >= 0 && o.padding.w >= 0, where, "expected a padding of 0 or more, got {{{}, {}}}", o.padding.h,
+        o.padding.w);
+  check(o.groups > 0 && weight.size(0) % o.groups == 0, where, "expected groups that divide the {} output channels, got {}",
+        weight.size(0), o.groups);
+  check(x.size(1) == weight.size(1) * o.groups, where, "expected an input of {} channels (weight is {}{}), got {}",
+        weight.size(1) * o.groups, weight.shape().str(), o.groups > 1 ? fmt::format(", groups {}", o.groups) : "",
+        x.shape().str());
+  check(x.numel() > 0 && weight.numel() > 0, where, "expected operands with elements, got an input {} and a weight {}",
+        x.shape().str(), weight.shape().str());
+  const auto size = [&](const Tensor& t, int dim) { return to_int(t.size(dim), where); };
+  const ConvShape s{.n = size(x, 0),
+                    .c = size(x, 1),
+                    .h = size(x, 2),
+                    .w = size(x, 3),
+                    .k = size(weight, 0),
+                    .kh = size(weight, 2),
+                    .kw = size(weight, 3),
+                    .stride_h = o.stride.h,
+                    .stride_w = o.stride.w,
+                    .pad_h = o.padding.h,
+                    .pad_w = o.padding.w,
+                    .dilation_h = o.dilation.h,
+                    .dilation_w = o.dilation.w,
+                    .groups = o.groups};
+  const auto fits = [](std::int64_t in, std::int64_t pad, std::int64_t dilation, std::int64_t kernel) {
+    return in + 2 * pad >= dilation * (kernel - 1) + 1;
+  };
+  check(fits(s.h, s.pad_h, s.dilation_h, s.kh) && fits(s.w, s.pad_w, s.dilation_w, s.kw), where,
+        "expected a kernel within the padded input, got weight {} with dilation {{{}, {}}} and padding {{{}, {}}} for input {}",
+        weight.shape().str(), s.dilation_h, s.dilation_w, s.pad_h, s.pad_w, x.shape().str());
+  return s;
+}
+
+// Calls f with the kernels that serve the shape.
+template <class T, class F>
+void with_kernels(const ConvShape& s, Device device, F&& f) {
+  if (s.depthwise())
+    f(kernels_for<kernels::DepthwiseKernels<T>>(device));
+  else
+    f(kernels_for<kernels::Conv2dKernels<T>>(device));
+}
+
+void forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
+  visit_floating(x.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+    with_kernels<T>(s, x.device(), [&](const auto& table) {
+      const Workspace workspace(x.device(), table.workspace(s, ConvPass::forward));
+      table.forward(stream_of(x), s, x.data<T>(), weight.data<T>(), data_or_null<T>(bias), y.data<T>(), workspace.get());
+    });
+  });
+}
+
+void grad_input(const ConvShape& s, const Tensor& dy, const Tensor& weight, const Tensor& dx) {
+  visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+    with_kernels<T>(s, dy.device(), [&](const auto& table) {
+      const Workspace workspace(dy.device(), table.workspace(s, ConvPass::grad_input));
+      table.grad_input(stream_of(dy), s, dy.data<T>(), weight.data<T>(), dx.data<T>(), workspace.get());
+    });
+  });
+}
+
+void grad_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, const Tensor& dweight, const Tensor& dbias) {
+  visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+    with_kernels<T>(s, dy.device(), [&](const auto& table) {
+      const Workspace workspace(dy.device(), table.workspace(s, ConvPass::grad_weight));
+      table.grad_weight(stream_of(dy), s, x.data<T>(), dy.data<T>(), dweight.data<T>(), data_or_null<T>(dbias),
+                        workspace.get());
+    });
+  });
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  const ConvShape s = conv_shape(x, weight, options);
+  check_operand("conv2d", "bias", bias, {s.k}, x);
+  const Tensor x_dense = dense(x), weight_dense = dense(weight);
+  Tensor y = empty({s.n, s.k, s.out_h(), s.out_w()}, x.options());
+  forward(s, x_dense, weight_dense, dense_or_none(bias), y);
+  if (!needs_grad({x, weight, bias})) return y;
+
+  // dx takes the weight, dweight takes x: what no gradient asks for is not kept.
+  const Saved kept_x(needs_grad({weight, bias}) ? x_dense : Tensor{});
+  const Saved kept_weight(needs_grad({x}) ? weight_dense : Tensor{});
+  return record("conv2d", {x, weight, bias}, y, [=](const Tensor& dy, const Needs& needs) -> Grads {
+    Tensor dx, dweight, dbias;
+    if (needs[0]) {
+      dx = empty({s.n, s.c, s.h, s.w}, dy.options());
+      grad_input(s, dy, kept_weight.get("conv2d"), dx);
+    }
+    if (needs[1] || needs[2]) {
+      dweight = empty({s.k, s.c / s.groups, s.kh, s.kw}, dy.options());
+      if (needs[2]) dbias = empty({s.k}, dy.options());
+      grad_weight(s, kept_x.get("conv2d"), dy, dweight, dbias);
+    }
+    return {dx, dweight, dbias};
+  });
+}
+
+}  // namespace heddle

@@ -1,0 +1,19 @@
+// The call of a matrix product kernel on tensors. Internal.
+#pragma once
+
+#include "heddle/ops/common.hpp"
+#include "kernels/gemm/gemm.hpp"
+
+namespace heddle::detail {
+
+/// c = op(a) op(b) + bias, as the kernel has it; the tensors' elements are taken as they lie in memory.
+inline void gemm(std::string_view where, const kernels::GemmShape& shape, const Tensor& a, const Tensor& b, const Tensor& bias,
+                 const Tensor& c) {
+  visit_floating(c.dtype(), where, [&]<class T>(TypeTag<T>) {
+    const auto& table = kernels_for<kernels::GemmKernels<T>>(c.device());
+    const Workspace workspace(c.device(), table.workspace(shape));
+    table.gemm(stream_of(c), shape, a.data<T>(), b.data<T>(), data_or_null<T>(bias), c.data<T>(), workspace.get());
+  });
+}
+
+}  // namespace heddle::detail

@@ -1,0 +1,166 @@
+#include "heddle/ops/pool.hpp"
+
+#include <vector>
+
+#include "heddle/ops/common.hpp"
+#include "heddle/ops/matmul.hpp"
+#include "kernels/pool/pool.hpp"
+
+namespace heddle {
+
+using namespace detail;
+using kernels::PoolKernels;
+using kernels::PoolShape;
+
+namespace {
+
+void check_image(std::string_view where, const Tensor& x) {
+  check((x.dim() == 4 || x.dim() == 3) && x.numel() > 0, where,
+        "expected an input [n, c, h, w] or [c, h, w] with elements, got {}", x.shape().str());
+}
+
+// x's shape with its last two sizes replaced.
+Shape with_size(Shape shape, std::int64_t h, std::int64_t w) {
+  shape[shape.rank() - 2] = h;
+  shape[shape.rank() - 1] = w;
+  return shape;
+}
+
+// Windows along one dimension. With ceil_mode the last one may hang over the border, but begins before the right padding.
+int windows(int size, int kernel, int stride, int padding, int dilation, bool ceil_mode) {
+  const int room = size + 2 * padding - dilation * (kernel - 1) - 1;
+  if (room < 0 && !(ceil_mode && room > -stride)) return 0;
+  int count = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+  if (ceil_mode && (count - 1) * stride >= size + padding) --count;
+  return count;
+}
+
+PoolShape pool_shape(std::string_view where, const Tensor& x, Pair kernel, Pair stride, Pair padding, Pair dilation,
+                     bool ceil_mode) {
+  check_image(where, x);
+  if (stride == Pair(0)) stride = kernel;
+  check(kernel.h > 0 && kernel.w > 0, where, "expected a kernel of 1 or more, got {{{}, {}}}", kernel.h, kernel.w);
+  check(stride.h > 0 && stride.w > 0, where, "expected a stride of 1 or more, got {{{}, {}}}", stride.h, stride.w);
+  check(dilation.h > 0 && dilation.w > 0, where, "expected a dilation of 1 or more, got {{{}, {}}}", dilation.h, dilation.w);
+  check(padding.h >= 0 && padding.w >= 0 && 2 * padding.h <= kernel.h && 2 * padding.w <= kernel.w, where,
+        "expected a padding of at most half the kernel {{{}, {}}}, got {{{}, {}}}", kernel.h, kernel.w, padding.h, padding.w);
+  PoolShape s{.planes = product(x.shape(), 0, x.dim() - 2),
+              .h = to_int(x.size(-2), where),
+              .w = to_int(x.size(-1), where),
+              .kh = kernel.h,
+              .kw = kernel.w,
+              .stride_h = stride.h,
+              .stride_w = stride.w,
+              .pad_h = padding.h,
+              .pad_w = padding.w,
+              .dilation_h = dilation.h,
+              .dilation_w = dilation.w};
+  s.out_h = windows(s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h, ceil_mode);
+  s.out_w = windows(s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w, ceil_mode);
+  check(s.out_h > 0 && s.out_w > 0, where, "expected a kernel {{{}, {}}} within the padded input, got input {}", kernel.h,
+        kernel.w, x.shape().str());
+  return s;
+}
+
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, Pair kernel, const MaxPool2dOptions& options) {
+  constexpr auto where = "max_pool2d";
+  const PoolShape s = pool_shape(where, x, kernel, options.stride, options.padding, options.dilation, options.ceil_mode);
+  check(kernel.h * kernel.w <= 256, where, "expected a kernel of at most 256 elements, got {} x {}", kernel.h, kernel.w);
+  const bool recorded = needs_grad({x});
+  const Tensor x_dense = dense(x);
+  Tensor y = empty(with_size(x.shape(), s.out_h, s.out_w), x.options()), arg;
+  if (recorded) arg = empty(y.shape(), {uint8, x.device()});
+  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+    kernels_for<PoolKernels<T>>(x.device())
+        .max(stream_of(x), s, x_dense.data<T>(), y.data<T>(), data_or_null<std::uint8_t>(arg));
+  });
+  if (!recorded) return y;
+  return record(where, {x}, y, [s, arg, x_shape = x.shape()](const Tensor& dy, const Needs&) -> Grads {
+    Tensor dx = empty(x_shape, dy.options());
+    visit_floating(dy.dtype(), where, [&]<class T>(TypeTag<T>) {
+      kernels_for<PoolKernels<T>>(dy.device())
+          .max_backward(stream_of(dy), s, dy.data<T>(), arg.data<std::uint8_t>(), dx.data<T>());
+    });
+    return {dx};
+  });
+}
+
+namespace {
+
+Tensor average(std::string_view where, const Tensor& x, const PoolShape& s) {
+  const Tensor x_dense = dense(x);
+  Tensor y = empty(with_size(x.shape(), s.out_h, s.out_w), x.options());
+  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+    kernels_for<PoolKernels<T>>(x.device()).average(stream_of(x), s, x_dense.data<T>(), y.data<T>());
+  });
+  return record(where, {x}, y, [s, x_shape = x.shape(), name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
+    Tensor dx = empty(x_shape, dy.options());
+    visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
+      kernels_for<PoolKernels<T>>(dy.device()).average_backward(stream_of(dy), s, dy.data<T>(), dx.data<T>());
+    });
+    return {dx};
+  });
+}
+
+}  // namespace
+
+Tensor avg_pool2d(const Tensor& x, Pair kernel, const AvgPool2dOptions& options) {
+  PoolShape s = pool_shape("avg_pool2d", x, kernel, options.stride, options.padding, 1, options.ceil_mode);
+  s.count_include_pad = options.count_include_pad;
+  return average("avg_pool2d", x, s);
+}
+
+Tensor global_avg_pool2d(const Tensor& x) {
+  constexpr auto where = "global_avg_pool2d";
+  check_image(where, x);
+  const std::int64_t planes = product(x.shape(), 0, x.dim() - 2), inner = x.size(-2) * x.size(-1);
+  const Tensor x_dense = dense(x);
+  Tensor y = empty(with_size(x.shape(), 1, 1), x.options());
+  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+    kernels_for<PoolKernels<T>>(x.device()).global_average(stream_of(x), planes, inner, x_dense.data<T>(), y.data<T>());
+  });
+  return record(where, {x}, y, [planes, inner, x_shape = x.shape()](const Tensor& dy, const Needs&) -> Grads {
+    Tensor dx = empty(x_shape, dy.options());
+    visit_floating(dy.dtype(), where, [&]<class T>(TypeTag<T>) {
+      kernels_for<PoolKernels<T>>(dy.device())
+          .global_average_backward(stream_of(dy), planes, inner, dy.data<T>(), dx.data<T>());
+    });
+    return {dx};
+  });
+}
+
+namespace {
+
+// Row i averages the inputs floor(i * size / out) to ceil((i + 1) * size / out): [out, size].
+Tensor averaging_matrix(std::int64_t size, std::int64_t out, const TensorOptions& options) {
+  std::vector<double> values(static_cast<std::size_t>(size * out));
+  for (std::int64_t i = 0; i < out; ++i) {
+    const std::int64_t begin = i * size / out, end = ((i + 1) * size + out - 1) / out;
+    for (std::int64_t j = begin; j < end; ++j)
+      values[static_cast<std::size_t>(i * size + j)] = 1.0 / static_cast<double>(end - begin);
+  }
+  return tensor(values, Shape{out, size}).to(options.dtype).to(options.device);
+}
+
+}  // namespace
+
+Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size) {
+  constexpr auto where = "adaptive_avg_pool2d";
+  check_image(where, x);
+  check(output_size.h > 0 && output_size.w > 0, where, "expected an output size of 1 or more, got {{{}, {}}}", output_size.h,
+        output_size.w);
+  if (output_size == Pair(1)) return global_avg_pool2d(x);
+  const std::int64_t h = x.size(-2), w = x.size(-1);
+  if (h % output_size.h == 0 && w % output_size.w == 0) {
+    const Pair kernel{to_int(h / output_size.h, where), to_int(w / output_size.w, where)};
+    return average(where, x, pool_shape(where, x, kernel, kernel, 0, 1, false));
+  }
+  // Windows of several sizes: a product with a matrix of averages from either side.
+  const Tensor rows = averaging_matrix(h, output_size.h, x.options()),
+               columns = averaging_matrix(w, output_size.w, x.options());
+  return matmul(rows, matmul(x, columns.transpose(0, 1)));
+}
+
+}  // namespace heddle
