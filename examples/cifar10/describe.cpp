@@ -44,6 +44,14 @@ void evaluate(const EvaluateOptions& options) {
   const auto metrics = train::evaluate(net, loader);
   const auto predictions = train::predict(net, loader);
 
+  if (!options.logits.empty()) {
+    net.eval();
+    std::vector<Tensor> logits;
+    NoGradGuard guard;
+    for (const auto& batch : loader.epoch(0)) logits.push_back(net(batch.images));
+    save_safetensors(options.logits, {.tensors = {{"logits", cat(logits, 0)}}, .metadata = {}});
+  }
+
   const auto& names = data.test.class_names();
   std::vector<std::int64_t> count(names.size()), right(names.size());
   for (std::size_t i = 0; i < predictions.label.size(); ++i) {
@@ -75,6 +83,7 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--arch", options->arch, "Where the file does not say");
   command->add_option("--norm", options->norm, "Where the file does not say");
   command->add_option("--data", options->data, "As for train");
+  command->add_option("--logits", options->logits, "Also write the test images' logits here, as safetensors");
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--threads", options->threads, "CPU threads; 0: one for each core")->check(CLI::NonNegativeNumber);
   command->callback([options] { evaluate(*options); });

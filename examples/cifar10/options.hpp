@@ -31,6 +31,7 @@ struct SummaryOptions {
 
 struct EvaluateOptions {
   std::filesystem::path model, data;
+  std::filesystem::path logits;  ///< where to write the test images' logits; empty: nowhere
   std::string arch, norm;  ///< empty: what the file says
   std::string device = "auto";
   int threads = 0;
