@@ -17,7 +17,8 @@ struct GemmShape {
   std::int64_t batch = 1, batch_stride_a = 0, batch_stride_b = 0;
 };
 
-template <class T> struct GemmKernels {
+template <class T>
+struct GemmKernels {
   std::size_t (*workspace)(const GemmShape&);
   /// bias [n] is added to every row of C; it may be null. C is overwritten, whatever it held.
   void (*gemm)(Stream, const GemmShape&, const T* a, const T* b, const T* bias, T* c, void* workspace);

@@ -23,7 +23,8 @@ struct CrossEntropyShape {
   Reduction reduction = Reduction::mean;
 };
 
-template <class T> struct LossKernels {
+template <class T>
+struct LossKernels {
   void (*softmax)(Stream, const SoftmaxShape&, bool log, const T* x, T* y);
   /// From y = softmax(x), or log_softmax(x) with log.
   void (*softmax_backward)(Stream, const SoftmaxShape&, bool log, const T* y, const T* dy, T* dx);
@@ -31,8 +32,8 @@ template <class T> struct LossKernels {
   /// The loss as PyTorch defines it (class weights [classes] may be null; the mean divides by the weights of the labels):
   /// writes loss ([n] for none, else [1]) and log_probability [n, classes] for the backward pass and total_weight [1],
   /// the mean's divisor.
-  void (*cross_entropy)(Stream, const CrossEntropyShape&, const T* logits, const std::int64_t* labels, const T* weight,
-                        T* loss, T* log_probability, T* total_weight);
+  void (*cross_entropy)(Stream, const CrossEntropyShape&, const T* logits, const std::int64_t* labels, const T* weight, T* loss,
+                        T* log_probability, T* total_weight);
   /// dloss is [n] for none, else [1].
   void (*cross_entropy_backward)(Stream, const CrossEntropyShape&, const T* log_probability, const std::int64_t* labels,
                                  const T* weight, const T* total_weight, const T* dloss, T* dlogits);

@@ -9,7 +9,8 @@
 namespace heddle::kernels {
 
 /// One parameter tensor: value, gradient and the optimizer's state, `count` elements each.
-template <class T> struct ParameterSlice {
+template <class T>
+struct ParameterSlice {
   T* value;
   const T* gradient;
   T* state0;  ///< SGD: momentum buffer; Adam: first moment. Null where there is none.
@@ -33,7 +34,8 @@ struct AdamOptions {
 };
 
 /// Where the options come from: by value, or, for a captured graph, from device memory at `device_options` when not null.
-template <class T> struct OptimKernels {
+template <class T>
+struct OptimKernels {
   /// `slices` lies in host memory and may be reused once the call returns.
   void (*sgd)(Stream, int count, const ParameterSlice<T>* slices, const SgdOptions&, const SgdOptions* device_options);
   void (*adam)(Stream, int count, const ParameterSlice<T>* slices, const AdamOptions&, const AdamOptions* device_options);

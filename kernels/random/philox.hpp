@@ -16,8 +16,8 @@ enum class Purpose : std::uint32_t { init = 1, dropout, shuffle, augment, sample
 /// {i / 4, purpose << 24 | call, step's low word, step's high word} under the key `seed`.
 struct RandomKey {
   std::uint64_t seed = 0;
-  std::uint64_t step = 0;                      ///< training step (or sample index), so that each has numbers of its own
-  std::uint32_t call = 0;                      ///< which use within the step, below 2^24
+  std::uint64_t step = 0;  ///< training step (or sample index), so that each has numbers of its own
+  std::uint32_t call = 0;  ///< which use within the step, below 2^24
   Purpose purpose = Purpose::sample;
   const std::uint64_t* device_step = nullptr;  ///< where set, the step is read from here instead: a captured CUDA graph
                                                ///< replays with the step of the day
@@ -51,9 +51,13 @@ HD_INLINE PhiloxBlock philox(const RandomKey& key, std::uint32_t block) {
 }
 
 /// A word as a number in [0, 1), one of 2^24, exact in float32.
-HD_INLINE float uniform01(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+HD_INLINE float uniform01(std::uint32_t word) {
+  return static_cast<float>(word >> 8) * 0x1p-24f;
+}
 
 /// Whether dropout keeps the element that drew `word`, where an element is dropped with probability p.
-HD_INLINE bool keeps(std::uint32_t word, float p) { return uniform01(word) >= p; }
+HD_INLINE bool keeps(std::uint32_t word, float p) {
+  return uniform01(word) >= p;
+}
 
 }  // namespace heddle::kernels
