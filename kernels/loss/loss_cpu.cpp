@@ -78,18 +78,19 @@ void softmax_backward(Stream, const SoftmaxShape& s, bool log, const T* y, const
                });
 }
 
-// Sums up what row_loss(row, weight) returns for every row that counts, and the weights of their labels.
-template <class T, class F>
+// Sums up row_loss(row, weight of its label) over the rows that count, and those weights; prepare(begin, end) goes before.
+template <class T, class Prepare, class F>
 void reduce_rows(const CrossEntropyShape& s, const std::int64_t* labels, const T* weight, T* loss, T* total_weight,
-                 F row_loss) {
+                 Prepare prepare, F row_loss) {
   const std::int64_t piece = piece_of(s.classes), pieces = (s.n + piece - 1) / piece;
   Scratch<double> sums(pieces), weights(pieces);
   parallel_for(s.n, piece, [&](std::int64_t begin, std::int64_t end) {
+    prepare(begin, end);
     double sum = 0, total = 0;
     for (std::int64_t i = begin; i < end; ++i) {
       const bool counts = labels[i] != s.ignore_index;
       const double w = !counts ? 0 : weight ? static_cast<double>(weight[labels[i]]) : 1;
-      const double value = row_loss(begin, end, i, w, counts);
+      const double value = counts ? row_loss(i, w) : 0;
       if (s.reduction == Reduction::none) loss[i] = static_cast<T>(value);
       sum += value;
       total += w;
@@ -108,21 +109,20 @@ template <class T>
 void cross_entropy(Stream, const CrossEntropyShape& s, const T* logits, const std::int64_t* labels, const T* weight, T* loss,
                    T* log_probability, T* total_weight) {
   const double smooth = s.label_smoothing / static_cast<double>(s.classes);
-  reduce_rows(
-      s, labels, weight, loss, total_weight, [=](std::int64_t begin, std::int64_t end, std::int64_t i, double w, bool counts) {
-        if (i == begin)
-          softmax_of_rows(end - begin, s.classes, true, logits + begin * s.classes, log_probability + begin * s.classes);
-        if (!counts) return 0.0;
-        const T* row = log_probability + i * s.classes;
-        double value = -(1 - s.label_smoothing) * w * static_cast<double>(row[labels[i]]);
-        if (smooth != 0) {
-          double sum = 0;
-          for (std::int64_t c = 0; c < s.classes; ++c)
-            sum += weight ? static_cast<double>(weight[c]) * static_cast<double>(row[c]) : static_cast<double>(row[c]);
-          value -= smooth * sum;
-        }
-        return value;
-      });
+  auto prepare = [=](std::int64_t begin, std::int64_t end) {
+    softmax_of_rows(end - begin, s.classes, true, logits + begin * s.classes, log_probability + begin * s.classes);
+  };
+  reduce_rows(s, labels, weight, loss, total_weight, prepare, [=](std::int64_t i, double w) {
+    const T* row = log_probability + i * s.classes;
+    double value = -(1 - s.label_smoothing) * w * static_cast<double>(row[labels[i]]);
+    if (smooth != 0) {
+      double sum = 0;
+      for (std::int64_t c = 0; c < s.classes; ++c)
+        sum += weight ? static_cast<double>(weight[c]) * static_cast<double>(row[c]) : static_cast<double>(row[c]);
+      value -= smooth * sum;
+    }
+    return value;
+  });
 }
 
 // What the loss's gradient is worth for row i.
@@ -134,8 +134,8 @@ HD_INLINE T row_gradient(const CrossEntropyShape& s, const T* total_weight, cons
 template <class T>
 void cross_entropy_backward(Stream, const CrossEntropyShape& s, const T* log_probability, const std::int64_t* labels,
                             const T* weight, const T* total_weight, const T* dloss, T* dlogits) {
-  const T keep = static_cast<T>(1 - s.label_smoothing),
-          smooth = static_cast<T>(s.label_smoothing / static_cast<double>(s.classes));
+  const T keep = static_cast<T>(1 - s.label_smoothing);
+  const T smooth = static_cast<T>(s.label_smoothing / static_cast<double>(s.classes));
   T all = 0;  // the sum of all classes' weights
   for (std::int64_t c = 0; c < s.classes; ++c) all += weight ? weight[c] : T{1};
   parallel_for(s.n, piece_of(s.classes), [=](std::int64_t begin, std::int64_t end) {
@@ -160,9 +160,9 @@ void cross_entropy_backward(Stream, const CrossEntropyShape& s, const T* log_pro
 template <class T>
 void nll_loss(Stream, const CrossEntropyShape& s, const T* log_probability, const std::int64_t* labels, const T* weight,
               T* loss, T* total_weight) {
-  reduce_rows(s, labels, weight, loss, total_weight, [=](std::int64_t, std::int64_t, std::int64_t i, double w, bool counts) {
-    return counts ? -w * static_cast<double>(log_probability[i * s.classes + labels[i]]) : 0.0;
-  });
+  auto prepare = [](std::int64_t, std::int64_t) {};
+  reduce_rows(s, labels, weight, loss, total_weight, prepare,
+              [=](std::int64_t i, double w) { return -w * static_cast<double>(log_probability[i * s.classes + labels[i]]); });
 }
 
 template <class T>
