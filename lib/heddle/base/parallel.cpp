@@ -188,4 +188,14 @@ void detail::run_chunks(std::int64_t chunks, ChunkFunction function, void* conte
   s.pool->run({function, context, chunks});
 }
 
+void detail::run_alone(void (*function)(void* context), void* context) {
+  // Work begun inside a chunk stays on its thread; so this poses as one.
+  struct Chunk {
+    FlushDenormals flush;
+    int before = std::exchange(current_worker, 0);
+    ~Chunk() { current_worker = before; }
+  } chunk;
+  function(context);
+}
+
 }  // namespace heddle

@@ -18,6 +18,7 @@ int get_num_threads();
 namespace detail {
 using ChunkFunction = void (*)(void* context, std::int64_t chunk, int worker);
 void run_chunks(std::int64_t chunks, ChunkFunction function, void* context);
+void run_alone(void (*function)(void* context), void* context);
 }  // namespace detail
 
 /// Calls f(chunk, worker) once for every chunk in [0, chunks), from several threads at once; worker lies in
@@ -37,6 +38,13 @@ template <class F> void parallel_for(std::int64_t count, std::int64_t grain, F&&
     const std::int64_t begin = chunk * grain;
     f(begin, begin + grain < count ? begin + grain : count);
   });
+}
+
+/// Calls f() with all parallel work in it done by the calling thread, beside the pool and not in its turn: for a thread
+/// that prepares something while others compute. Results are the same.
+template <class F> void run_alone(F&& f) {
+  detail::run_alone([](void* context) { (*static_cast<std::remove_reference_t<F>*>(context))(); },
+                    const_cast<void*>(static_cast<const void*>(std::addressof(f))));
 }
 
 }  // namespace heddle

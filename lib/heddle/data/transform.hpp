@@ -89,8 +89,8 @@ class Transform {
   /// "RandomHorizontalFlip(p=0.5), Normalize(mean=(...), std=(...))", for logs.
   std::string str() const;
   /// Images float32 [B, C, H, W] on the data set's device: image index[b], augmented with the random numbers of
-  /// (seed, epoch, index[b]). index is int64 [B] on the same device, each in [0, size), which the caller has checked;
-  /// labels, where not null, becomes the labels int64 [B].
+  /// (seed, epoch, index[b]). index is int64 [B] on the same device, each in [0, size): checked on the CPU, the caller's
+  /// promise on a GPU. labels, where not null, becomes the labels int64 [B].
   Tensor apply(const ImageDataset& dataset, const Tensor& index, std::uint64_t seed, std::uint64_t epoch,
                Tensor* labels = nullptr) const;
 

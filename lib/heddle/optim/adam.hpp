@@ -33,7 +33,8 @@ class Adam : public Optimizer {
 
  private:
   std::vector<std::string> buffer_names() const override;
-  std::map<std::string, double*> numbers(int group) override;
+  std::map<std::string, double> settings(int group) const override;
+  void set_settings(int group, const std::map<std::string, double>& values) override;
 
   std::vector<AdamOptions> options_;
   bool decoupled_;

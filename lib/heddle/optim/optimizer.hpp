@@ -7,18 +7,28 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "heddle/core/tensor.hpp"
 
 namespace heddle::optim {
 
-/// An optimizer's state: buffers as "state.3.momentum_buffer" (3: the parameter's place, counted through all groups), and
-/// numbers as "state.3.step" and "param_groups.0.lr". Restoring it continues to the same bits.
+/// An optimizer's state, named as in PyTorch: buffers like "state.3.momentum_buffer" (3: the parameter's place, counted
+/// through all groups), and numbers like "state.3.step" and "param_groups.0.lr". Restoring it continues to the same bits.
 struct StateDict {
   std::map<std::string, Tensor> tensors;
   std::map<std::string, double> numbers;
 };
+
+namespace detail {
+/// A parameter and what its optimizer keeps for it; buffers are undefined before they are first needed.
+struct Slot {
+  Tensor parameter;
+  Tensor buffer0, buffer1;
+  std::int64_t step = 0;  ///< updates so far, where the optimizer counts them
+};
+}  // namespace detail
 
 class Optimizer {
  public:
@@ -51,23 +61,18 @@ class Optimizer {
   void load_state_dict(const StateDict& state);
 
  protected:
-  /// A parameter and what the optimizer keeps for it; buffers are undefined before its first step.
-  struct Slot {
-    Tensor parameter;
-    Tensor state0, state1;
-    std::int64_t step = 0;
-  };
-
   Optimizer() = default;
-  /// Appends a group. Error for a parameter that is no dense leaf that requires a gradient, or is there already.
-  void add_group(const std::vector<Tensor>& parameters, const char* where);
+  /// Appends a group. Error for a parameter that is no dense leaf of floating-point type, or is there already.
+  void add_group(const std::vector<Tensor>& parameters, std::string_view where);
+  void check_group(int group) const;
 
-  /// Names of state0 and state1, empty for a buffer that the optimizer does not have.
+  /// Names of a slot's buffers: of the first alone, or of both.
   virtual std::vector<std::string> buffer_names() const = 0;
-  /// The group's numbers by name, as references.
-  virtual std::map<std::string, double*> numbers(int group) = 0;
+  /// A group's settings by name.
+  virtual std::map<std::string, double> settings(int group) const = 0;
+  virtual void set_settings(int group, const std::map<std::string, double>& values) = 0;
 
-  std::vector<std::vector<Slot>> groups_;
+  std::vector<std::vector<detail::Slot>> groups_;
 };
 
 /// Scales all gradients by one factor so that their norm, as of one vector, is at most max_norm. Returns the norm before, a

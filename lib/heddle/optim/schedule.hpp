@@ -18,7 +18,7 @@ namespace heddle::optim {
 
 struct ScheduleState {
   std::int64_t last_step = 0;
-  std::vector<double> base_lrs;  ///< one a group
+  std::vector<double> base_lrs;  ///< one a group (ReduceLROnPlateau: the rates now)
   std::vector<double> extra;     ///< what a schedule that listens (ReduceLROnPlateau) remembers
 };
 
@@ -29,7 +29,7 @@ class LRScheduler {
   LRScheduler& operator=(const LRScheduler&) = delete;
 
   /// Sets the rates (and momentum, where cycled) of the next step.
-  void step();
+  void step() { apply(last_step_ + 1); }
   /// Steps so far; PyTorch's last_epoch.
   std::int64_t last_step() const { return last_step_; }
   const std::vector<double>& base_lrs() const { return base_lrs_; }
@@ -44,12 +44,14 @@ class LRScheduler {
 
  protected:
   explicit LRScheduler(Optimizer& optimizer);
-  /// Sets the rates of last_step(); the last thing a schedule's constructor does.
-  void apply();
-  Optimizer& optimizer() const { return optimizer_; }
+  /// Sets the rates after `step` steps; with 0 the last thing a schedule's constructor does.
+  void apply(std::int64_t step);
+  /// The rate the group had when the schedule was made.
+  double base(int group) const;
+  virtual void set_state(const ScheduleState& state);
 
  private:
-  friend class LinearWarmup;
+  friend class LinearWarmup;  // sets the state of the schedule it delays
   Optimizer& optimizer_;
   std::int64_t last_step_ = 0;
   std::vector<double> base_lrs_;
@@ -111,7 +113,7 @@ class CosineAnnealingLR : public LRScheduler {
 };
 
 /// A cosine up from max_lr / div_factor over the first pct_start of the steps, a cosine down to that / final_div_factor
-/// over the rest, momentum against it. Smith and Topin, 2018. The same for all groups; base rates are not used.
+/// over the rest, the momentum of all groups against it. Smith and Topin, 2018. The same for all groups; base rates are not used.
 /// Error for a step beyond total_steps.
 class OneCycleLR : public LRScheduler {
  public:
@@ -128,7 +130,7 @@ class OneCycleLR : public LRScheduler {
   std::optional<double> momentum_at(std::int64_t step) const override;
 
  private:
-  double anneal(std::int64_t step, double low, double high, double last) const;
+  double anneal(std::int64_t step, double first, double peak, double last) const;
   Options options_;
 };
 
@@ -176,6 +178,9 @@ class LinearWarmup : public LRScheduler {
   std::optional<double> momentum_at(std::int64_t step) const override;
 
  private:
+  static Optimizer& optimizer_of(const LRScheduler* schedule);
+  void set_state(const ScheduleState& state) override;
+
   std::unique_ptr<LRScheduler> after_;
   Options options_;
 };
@@ -208,7 +213,7 @@ class ReduceLROnPlateau {
   Optimizer& optimizer_;
   Options options_;
   std::int64_t last_step_ = 0, bad_ = 0, cooling_ = 0;
-  double best_;
+  std::optional<double> best_;
 };
 
 }  // namespace heddle::optim

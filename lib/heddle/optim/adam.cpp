@@ -1,0 +1,96 @@
+#include "heddle/optim/adam.hpp"
+
+#include "heddle/base/check.hpp"
+#include "heddle/optim/buckets.hpp"
+
+namespace heddle::optim {
+namespace {
+
+void validate(const AdamOptions& o, const char* name) {
+  check(o.lr >= 0, name, "expected lr of 0 or more, got {}", o.lr);
+  check(o.beta1 >= 0 && o.beta1 < 1, name, "expected beta1 in [0, 1), got {}", o.beta1);
+  check(o.beta2 >= 0 && o.beta2 < 1, name, "expected beta2 in [0, 1), got {}", o.beta2);
+  check(o.eps >= 0, name, "expected eps of 0 or more, got {}", o.eps);
+  check(o.weight_decay >= 0, name, "expected weight_decay of 0 or more, got {}", o.weight_decay);
+}
+
+}  // namespace
+
+Adam::Adam(const std::vector<Tensor>& parameters, const AdamOptions& options) : Adam(parameters, options, false, "Adam") {}
+
+Adam::Adam(const std::vector<Tensor>& parameters, const AdamOptions& options, bool decoupled, const char* name)
+    : decoupled_(decoupled), name_(name) {
+  add_param_group(parameters, options);
+}
+
+AdamW::AdamW(const std::vector<Tensor>& parameters, const AdamOptions& options) : Adam(parameters, options, true, "AdamW") {}
+
+void Adam::add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options) {
+  validate(options, name_);
+  add_group(parameters, name_);
+  options_.push_back(options);
+}
+
+const AdamOptions& Adam::options(int group) const {
+  check_group(group);
+  return options_[static_cast<std::size_t>(group)];
+}
+
+double Adam::lr(int group) const { return options(group).lr; }
+double Adam::momentum(int group) const { return options(group).beta1; }
+
+void Adam::set_lr(int group, double lr) {
+  check_group(group);
+  options_[static_cast<std::size_t>(group)].lr = lr;
+}
+
+void Adam::set_momentum(int group, double momentum) {
+  check_group(group);
+  options_[static_cast<std::size_t>(group)].beta1 = momentum;
+}
+
+void Adam::step() {
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const AdamOptions& o = options_[g];
+    for (const auto& bucket : detail::buckets_of(groups_[g], name_)) {
+      for (auto* slot : bucket.slots) {
+        if (bucket.fresh) {
+          slot->buffer0 = zeros_like(slot->parameter);
+          slot->buffer1 = zeros_like(slot->parameter);
+        }
+        ++slot->step;
+      }
+      mark_written(bucket);
+      visit_floating(bucket.dtype, name_, [&]<class T>(TypeTag<T>) {
+        const auto slices = detail::slices_of<T>(bucket);
+        kernels_for<kernels::OptimKernels<T>>(bucket.device)
+            .adam(backend::current_stream(bucket.device), static_cast<int>(slices.size()), slices.data(),
+                  {.lr = o.lr,
+                   .beta1 = o.beta1,
+                   .beta2 = o.beta2,
+                   .eps = o.eps,
+                   .weight_decay = o.weight_decay,
+                   .decoupled = decoupled_,
+                   .step = bucket.step + 1},
+                  nullptr);
+      });
+    }
+  }
+}
+
+std::vector<std::string> Adam::buffer_names() const { return {"exp_avg", "exp_avg_sq"}; }
+
+std::map<std::string, double> Adam::settings(int group) const {
+  const AdamOptions& o = options(group);
+  return {{"lr", o.lr}, {"beta1", o.beta1}, {"beta2", o.beta2}, {"eps", o.eps}, {"weight_decay", o.weight_decay}};
+}
+
+void Adam::set_settings(int group, const std::map<std::string, double>& values) {
+  options_[static_cast<std::size_t>(group)] = {.lr = values.at("lr"),
+                                               .beta1 = values.at("beta1"),
+                                               .beta2 = values.at("beta2"),
+                                               .eps = values.at("eps"),
+                                               .weight_decay = values.at("weight_decay")};
+}
+
+}  // namespace heddle::optim
