@@ -41,18 +41,19 @@ void read_file(const Layout& layout, const fs::path& path, std::uint8_t* images,
   std::error_code error;
   const auto actual = fs::file_size(path, error);
   check(!error, layout.where, "expected the file '{}', got: {}", path.string(), error.message());
-  check(static_cast<std::int64_t>(actual) == expected, layout.where, "expected {} bytes ({} records of {}) in '{}', got {}", expected,
-        layout.records_per_file, record, path.string(), actual);
+  check(static_cast<std::int64_t>(actual) == expected, layout.where, "expected {} bytes ({} records of {}) in '{}', got {}",
+        expected, layout.records_per_file, record, path.string(), actual);
 
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(expected));
   std::ifstream file(path, std::ios::binary);
   file.read(reinterpret_cast<char*>(bytes.data()), expected);
-  check(file.gcount() == expected, layout.where, "expected {} bytes from '{}', could read {}", expected, path.string(), file.gcount());
+  check(file.gcount() == expected, layout.where, "expected {} bytes from '{}', could read {}", expected, path.string(),
+        file.gcount());
   for (std::int64_t i = 0; i < layout.records_per_file; ++i) {
     const std::uint8_t* p = bytes.data() + i * record;
     labels[i] = p[layout.label_bytes - 1];
-    check(labels[i] < layout.classes, layout.where, "expected labels from 0 to {} in '{}', got {} in record {}", layout.classes - 1,
-          path.string(), labels[i], i);
+    check(labels[i] < layout.classes, layout.where, "expected labels from 0 to {} in '{}', got {} in record {}",
+          layout.classes - 1, path.string(), labels[i], i);
     std::memcpy(images + i * pixels, p + layout.label_bytes, pixels);
   }
 }
@@ -91,7 +92,9 @@ std::vector<std::string> cifar10_files(Split split) {
 
 }  // namespace
 
-ImageDataset read_cifar10(const fs::path& folder, Split split) { return read(cifar10, folder, cifar10_files(split)); }
+ImageDataset read_cifar10(const fs::path& folder, Split split) {
+  return read(cifar10, folder, cifar10_files(split));
+}
 
 ImageDataset read_cifar100(const fs::path& folder, Split split) {
   return split == Split::train ? read(cifar100_train, folder, {"train.bin"}) : read(cifar100_test, folder, {"test.bin"});

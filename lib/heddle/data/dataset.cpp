@@ -10,7 +10,9 @@
 namespace heddle::data {
 namespace {
 
-Tensor moved(const Tensor& t, Device device) { return empty(t.shape(), {t.dtype(), device}).copy_(t); }
+Tensor moved(const Tensor& t, Device device) {
+  return empty(t.shape(), {t.dtype(), device}).copy_(t);
+}
 
 Tensor beginning(const Tensor& t, std::int64_t n) {
   Shape shape = t.shape();
@@ -27,15 +29,16 @@ ImageDataset::ImageDataset(Tensor images, Tensor labels, std::vector<std::string
         name_of(images_.dtype()), images_.shape().str());
   check(labels_.dtype() == int64 && labels_.dim() == 1, where, "expected labels of int64 and shape [N], got {} {}",
         name_of(labels_.dtype()), labels_.shape().str());
-  check(images_.size(0) == labels_.size(0), where, "expected a label for each of {} images, got {}", images_.size(0), labels_.size(0));
+  check(images_.size(0) == labels_.size(0), where, "expected a label for each of {} images, got {}", images_.size(0),
+        labels_.size(0));
   check(images_.is_contiguous() && labels_.is_contiguous(), where, "expected dense tensors, got views with gaps");
   check(images_.device() == labels_.device(), where, "expected images and labels on one device, got {} and {}",
         images_.device().str(), labels_.device().str());
   check(channels() == 1 || channels() == 3, where, "expected 1 or 3 channels, got {}", images_.shape().str());
   const auto values = labels_.to_vector<std::int64_t>();
   for (std::size_t i = 0; i < values.size(); ++i)
-    check(values[i] >= 0 && values[i] < num_classes(), where, "expected labels from 0 to {}, got {} at record {}", num_classes() - 1,
-          values[i], i);
+    check(values[i] >= 0 && values[i] < num_classes(), where, "expected labels from 0 to {}, got {} at record {}",
+          num_classes() - 1, values[i], i);
 }
 
 ImageDataset ImageDataset::to(Device device) const {

@@ -67,7 +67,9 @@ std::string last_line(const fs::path& path) {
 class Partial {
  public:
   explicit Partial(const fs::path& folder)
-      : archive(folder / ".cifar-10-binary.tar.gz.part"), unpacked(folder / ".cifar-10-binary.part"), messages(folder / ".cifar-10.log") {
+      : archive(folder / ".cifar-10-binary.tar.gz.part"),
+        unpacked(folder / ".cifar-10-binary.part"),
+        messages(folder / ".cifar-10.log") {
     lock_ = open(archive.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     check(lock_ >= 0, "find_cifar10", "expected to write into '{}', got: {}", folder.string(), std::strerror(errno));
     while (flock(lock_, LOCK_EX) != 0 && errno == EINTR) {
@@ -92,14 +94,16 @@ void fetch(const FindOptions& options, const Partial& partial) {
   const bool terminal = isatty(STDERR_FILENO);
   const fs::path messages = terminal ? fs::path() : partial.messages;
   // Aborted after half a minute below 1 kB/s too: a dead line must not hang a program.
-  std::vector<std::string> curl = {"curl", "--fail", "--location", "--show-error", "--connect-timeout", timeout, "--speed-limit",
-                                   "1024", "--speed-time", "30", "--output", target, options.url};
+  std::vector<std::string> curl = {"curl",     "--fail",        "--location", "--show-error", "--connect-timeout",
+                                   timeout,    "--speed-limit", "1024",       "--speed-time", "30",
+                                   "--output", target,          options.url};
   curl.insert(curl.begin() + 1, terminal ? "--progress-bar" : "--silent");
   const char* program = "curl";
   ChildResult result = run(curl, messages);
   if (!result.started) {
     program = "wget";
-    result = run({"wget", "--no-verbose", "--tries=1", "--timeout=" + timeout, "--output-document=" + target, options.url}, messages);
+    result = run({"wget", "--no-verbose", "--tries=1", "--timeout=" + timeout, "--output-document=" + target, options.url},
+                 messages);
   }
   check(result.started, "download", "expected curl or wget, found neither");
   if (result.status != 0) {
@@ -113,7 +117,8 @@ void download(const FindOptions& options) {
   fs::create_directories(options.download_folder);
   const Partial partial(options.download_folder);
   if (has_cifar10(options.download_folder)) return;  // another program brought it while we waited
-  std::cerr << "downloading CIFAR-10 (about 170 MB) from " << options.url << " to " << options.download_folder.string() << std::endl;
+  std::cerr << "downloading CIFAR-10 (about 170 MB) from " << options.url << " to " << options.download_folder.string()
+            << std::endl;
   fetch(options, partial);
   const std::string md5 = detail::md5_of_file(partial.archive);
   check(md5 == options.md5, "download", "expected an archive of MD5 {} from {}, got {}", options.md5, options.url, md5);

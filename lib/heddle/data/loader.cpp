@@ -125,7 +125,8 @@ void Epoch::advance() {
   done_ = !source_->next(current_);
 }
 
-DataLoader::DataLoader(ImageDataset dataset, DataLoaderOptions options) : dataset_(std::move(dataset)), options_(std::move(options)) {
+DataLoader::DataLoader(ImageDataset dataset, DataLoaderOptions options)
+    : dataset_(std::move(dataset)), options_(std::move(options)) {
   constexpr std::string_view where = "DataLoader";
   check(dataset_.size() > 0, where, "expected at least one image, got none");
   check(options_.batch_size >= 1, where, "expected a batch_size of 1 or more, got {}", options_.batch_size);

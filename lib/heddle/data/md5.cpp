@@ -15,7 +15,8 @@ namespace {
 const std::array<std::uint32_t, 64>& sines() {
   static const auto table = [] {
     std::array<std::uint32_t, 64> t{};
-    for (std::size_t i = 0; i < 64; ++i) t[i] = static_cast<std::uint32_t>(std::abs(std::sin(static_cast<double>(i + 1))) * 4294967296.0);
+    for (std::size_t i = 0; i < 64; ++i)
+      t[i] = static_cast<std::uint32_t>(std::abs(std::sin(static_cast<double>(i + 1))) * 4294967296.0);
     return t;
   }();
   return table;
@@ -35,10 +36,18 @@ void Md5::block(const unsigned char* bytes) {
   for (std::uint32_t i = 0; i < 64; ++i) {
     std::uint32_t f, g;
     switch (i / 16) {
-      case 0: f = (b & c) | (~b & d), g = i; break;
-      case 1: f = (d & b) | (~d & c), g = 5 * i + 1; break;
-      case 2: f = b ^ c ^ d, g = 3 * i + 5; break;
-      default: f = c ^ (b | ~d), g = 7 * i; break;
+      case 0:
+        f = (b & c) | (~b & d), g = i;
+        break;
+      case 1:
+        f = (d & b) | (~d & c), g = 5 * i + 1;
+        break;
+      case 2:
+        f = b ^ c ^ d, g = 3 * i + 5;
+        break;
+      default:
+        f = c ^ (b | ~d), g = 7 * i;
+        break;
     }
     const std::uint32_t next = b + std::rotl(a + f + table[i] + words[g % 16], shifts[i / 16][i % 4]);
     a = d;

@@ -51,7 +51,8 @@ int label_of(const SyntheticOptions& options, std::int64_t image) {
   Draw draw(key_of(options, image / num_classes, labels));
   std::array<int, num_classes> order;
   for (int i = 0; i < num_classes; ++i) order[static_cast<std::size_t>(i)] = i;
-  for (int i = num_classes - 1; i > 0; --i) std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(draw.below(i + 1))]);
+  for (int i = num_classes - 1; i > 0; --i)
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(draw.below(i + 1))]);
   return order[static_cast<std::size_t>(image % num_classes)];
 }
 
@@ -59,7 +60,9 @@ struct Point {
   float x, y;
 };
 
-float length(Point p) { return std::sqrt(p.x * p.x + p.y * p.y); }
+float length(Point p) {
+  return std::sqrt(p.x * p.x + p.y * p.y);
+}
 
 // Distance to the nearer edge of stripes as wide as their gaps, negative inside.
 float stripes(float x, float period) {
@@ -67,7 +70,9 @@ float stripes(float x, float period) {
   return (std::abs(t - std::floor(t) - 0.5f) - 0.25f) * period;
 }
 
-float covered(float distance) { return std::clamp(0.5f - distance, 0.0f, 1.0f); }
+float covered(float distance) {
+  return std::clamp(0.5f - distance, 0.0f, 1.0f);
+}
 
 // Where the figure stands and how large it is; coordinates handed to figures are turned and relative to its centre.
 struct Scene {
@@ -120,33 +125,39 @@ struct Scene {
 };
 
 // The share of a pixel that the class's figure covers, as a function of the local point.
-template <class F> void with_figure(int label, const Scene& s, F&& paint) {
+template <class F>
+void with_figure(int label, const Scene& s, F&& paint) {
   const float r = s.radius, period = s.period;
   switch (label) {
-    case 0: return paint([=](Point p) { return covered(length(p) - r); });                                         // disk
-    case 1: return paint([=](Point p) { return covered(std::abs(length(p) - 0.8f * r) - 0.2f * r); });             // ring
-    case 2: return paint([=](Point p) { return covered(std::max(std::abs(p.x), std::abs(p.y)) - 0.85f * r); });    // square
-    case 3:                                                                                                        // triangle
+    case 0:
+      return paint([=](Point p) { return covered(length(p) - r); });  // disk
+    case 1:
+      return paint([=](Point p) { return covered(std::abs(length(p) - 0.8f * r) - 0.2f * r); });  // ring
+    case 2:
+      return paint([=](Point p) { return covered(std::max(std::abs(p.x), std::abs(p.y)) - 0.85f * r); });  // square
+    case 3:                                                                                                // triangle
       return paint([=](Point p) { return covered(std::max(p.y, 0.866f * std::abs(p.x) - 0.5f * p.y) - 0.55f * r); });
-    case 4:                                                                                                        // cross
+    case 4:  // cross
       return paint([=](Point p) {
         const float x = std::abs(p.x), y = std::abs(p.y), w = 0.28f * r;
         return covered(std::min(std::max(x - r, y - w), std::max(x - w, y - r)));
       });
-    case 5:                                                                                                        // crescent
+    case 5:  // crescent
       return paint([=](Point p) { return covered(std::max(length(p) - r, 0.85f * r - length({p.x - 0.55f * r, p.y}))); });
-    case 6: return paint([=](Point p) { return covered(stripes(p.x, period)); });                                  // stripes
-    case 7:                                                                                                        // checks
+    case 6:
+      return paint([=](Point p) { return covered(stripes(p.x, period)); });  // stripes
+    case 7:                                                                  // checks
       return paint([=](Point p) {
         const float a = covered(stripes(p.x, 1.3f * period)), b = covered(stripes(p.y, 1.3f * period));
         return a + b - 2 * a * b;
       });
-    case 8:                                                                                                        // dots
+    case 8:  // dots
       return paint([=](Point p) {
         const float x = p.x / period, y = p.y / period;
         return covered(period * (length({x - std::floor(x) - 0.5f, y - std::floor(y) - 0.5f}) - 0.32f));
       });
-    default: return paint([=](Point p) { return covered(stripes(length(p), period)); });                           // ripples
+    default:
+      return paint([=](Point p) { return covered(stripes(length(p), period)); });  // ripples
   }
 }
 
@@ -197,8 +208,7 @@ ImageDataset synthetic(const SyntheticOptions& options) {
       draw_image(options, i, label, bytes + i * 3 * plane);
     }
   });
-  return {images, labels,
-          {"disk", "ring", "square", "triangle", "cross", "crescent", "stripes", "checks", "dots", "ripples"}};
+  return {images, labels, {"disk", "ring", "square", "triangle", "cross", "crescent", "stripes", "checks", "dots", "ripples"}};
 }
 
 }  // namespace heddle::data

@@ -36,8 +36,12 @@ const AdamOptions& Adam::options(int group) const {
   return options_[static_cast<std::size_t>(group)];
 }
 
-double Adam::lr(int group) const { return options(group).lr; }
-double Adam::momentum(int group) const { return options(group).beta1; }
+double Adam::lr(int group) const {
+  return options(group).lr;
+}
+double Adam::momentum(int group) const {
+  return options(group).beta1;
+}
 
 void Adam::set_lr(int group, double lr) {
   check_group(group);
@@ -78,7 +82,9 @@ void Adam::step() {
   }
 }
 
-std::vector<std::string> Adam::buffer_names() const { return {"exp_avg", "exp_avg_sq"}; }
+std::vector<std::string> Adam::buffer_names() const {
+  return {"exp_avg", "exp_avg_sq"};
+}
 
 std::map<std::string, double> Adam::settings(int group) const {
   const AdamOptions& o = options(group);

@@ -24,7 +24,8 @@ struct Bucket {
 /// Slots without a gradient are left out. Error that names `where` for a gradient that is not dense.
 std::vector<Bucket> buckets_of(std::vector<Slot>& slots, std::string_view where);
 
-template <class T> std::vector<kernels::ParameterSlice<T>> slices_of(const Bucket& bucket) {
+template <class T>
+std::vector<kernels::ParameterSlice<T>> slices_of(const Bucket& bucket) {
   const auto memory = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
   std::vector<kernels::ParameterSlice<T>> slices;
   slices.reserve(bucket.slots.size());

@@ -18,7 +18,8 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters, std::string_vie
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor& p = parameters[i];
     check(p.defined(), where, "expected parameters, got an undefined tensor at place {}", i);
-    check(is_floating_point(p.dtype()), where, "expected parameters of float32 or float64, got {} at place {}", name_of(p.dtype()), i);
+    check(is_floating_point(p.dtype()), where, "expected parameters of float32 or float64, got {} at place {}",
+          name_of(p.dtype()), i);
     check(p.is_leaf(), where, "expected leaves, got the result of an op at place {}", i);
     check(p.is_contiguous(), where, "expected dense parameters, got strides {} for shape {} at place {}", p.strides().str(),
           p.shape().str(), i);
@@ -60,12 +61,20 @@ void Optimizer::set_momentum(double momentum) {
 
 namespace {
 
-std::string group_prefix(int group) { return fmt::format("param_groups.{}.", group); }
-std::string slot_prefix(std::size_t place) { return fmt::format("state.{}.", place); }
+std::string group_prefix(int group) {
+  return fmt::format("param_groups.{}.", group);
+}
+std::string slot_prefix(std::size_t place) {
+  return fmt::format("state.{}.", place);
+}
 
-std::string list(const std::vector<std::string>& names) { return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")); }
+std::string list(const std::vector<std::string>& names) {
+  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+}
 
-Tensor copy_of(const Tensor& source, const Tensor& like) { return empty_like(like).copy_(source); }
+Tensor copy_of(const Tensor& source, const Tensor& like) {
+  return empty_like(like).copy_(source);
+}
 
 }  // namespace
 

@@ -10,7 +10,9 @@ namespace heddle::optim {
 namespace {
 
 // From a at 0 to b at 1, along half a cosine.
-double cosine(double a, double b, double at) { return b + (a - b) / 2 * (std::cos(std::numbers::pi * at) + 1); }
+double cosine(double a, double b, double at) {
+  return b + (a - b) / 2 * (std::cos(std::numbers::pi * at) + 1);
+}
 
 }  // namespace
 
@@ -24,7 +26,9 @@ void LRScheduler::apply(std::int64_t step) {
   last_step_ = step;
 }
 
-std::optional<double> LRScheduler::momentum_at(std::int64_t) const { return {}; }
+std::optional<double> LRScheduler::momentum_at(std::int64_t) const {
+  return {};
+}
 
 void LRScheduler::load_state(const ScheduleState& state) {
   check(state.base_lrs.size() == base_lrs_.size() && state.extra.empty() && state.last_step >= 0, "schedule.load_state",
@@ -64,7 +68,9 @@ double MultiStepLR::lr_at(std::int64_t step, int group) const {
   return base(group) * std::pow(options_.gamma, static_cast<double>(std::upper_bound(m.begin(), m.end(), step) - m.begin()));
 }
 
-ExponentialLR::ExponentialLR(Optimizer& optimizer, const Options& options) : LRScheduler(optimizer), options_(options) { apply(0); }
+ExponentialLR::ExponentialLR(Optimizer& optimizer, const Options& options) : LRScheduler(optimizer), options_(options) {
+  apply(0);
+}
 
 double ExponentialLR::lr_at(std::int64_t step, int group) const {
   return base(group) * std::pow(options_.gamma, static_cast<double>(step));
@@ -81,7 +87,8 @@ double CosineAnnealingLR::lr_at(std::int64_t step, int group) const {
 
 OneCycleLR::OneCycleLR(Optimizer& optimizer, const Options& options) : LRScheduler(optimizer), options_(options) {
   check(options.total_steps >= 1, "OneCycleLR", "expected total_steps of 1 or more, got {}", options.total_steps);
-  check(options.pct_start >= 0 && options.pct_start <= 1, "OneCycleLR", "expected pct_start in [0, 1], got {}", options.pct_start);
+  check(options.pct_start >= 0 && options.pct_start <= 1, "OneCycleLR", "expected pct_start in [0, 1], got {}",
+        options.pct_start);
   check(options.div_factor > 0 && options.final_div_factor > 0, "OneCycleLR", "expected factors above 0, got {} and {}",
         options.div_factor, options.final_div_factor);
   apply(0);
@@ -112,10 +119,11 @@ std::optional<double> OneCycleLR::momentum_at(std::int64_t step) const {
 PiecewiseLinear::PiecewiseLinear(Optimizer& optimizer, Options options) : LRScheduler(optimizer), options_(std::move(options)) {
   const auto& points = options_.points;
   check(!points.empty(), "PiecewiseLinear", "expected at least one point, got none");
-  check(options_.steps_per_unit >= 1, "PiecewiseLinear", "expected steps_per_unit of 1 or more, got {}", options_.steps_per_unit);
+  check(options_.steps_per_unit >= 1, "PiecewiseLinear", "expected steps_per_unit of 1 or more, got {}",
+        options_.steps_per_unit);
   for (std::size_t i = 1; i < points.size(); ++i)
-    check(points[i - 1].first < points[i].first, "PiecewiseLinear", "expected points in increasing order of time, got {} after {}",
-          points[i].first, points[i - 1].first);
+    check(points[i - 1].first < points[i].first, "PiecewiseLinear",
+          "expected points in increasing order of time, got {} after {}", points[i].first, points[i - 1].first);
   apply(0);
 }
 
@@ -135,12 +143,14 @@ LambdaLR::LambdaLR(Optimizer& optimizer, Factor factor)
     : LambdaLR(optimizer, std::vector<Factor>(static_cast<std::size_t>(optimizer.num_groups()), std::move(factor))) {}
 
 LambdaLR::LambdaLR(Optimizer& optimizer, std::vector<Factor> factors) : LRScheduler(optimizer), factors_(std::move(factors)) {
-  check(factors_.size() == base_lrs().size(), "LambdaLR", "expected one factor for each of {} groups, got {}", base_lrs().size(),
-        factors_.size());
+  check(factors_.size() == base_lrs().size(), "LambdaLR", "expected one factor for each of {} groups, got {}",
+        base_lrs().size(), factors_.size());
   apply(0);
 }
 
-double LambdaLR::lr_at(std::int64_t step, int group) const { return base(group) * factors_[static_cast<std::size_t>(group)](step); }
+double LambdaLR::lr_at(std::int64_t step, int group) const {
+  return base(group) * factors_[static_cast<std::size_t>(group)](step);
+}
 
 LinearWarmup::LinearWarmup(std::unique_ptr<LRScheduler> after, const Options& options)
     : LRScheduler(optimizer_of(after.get())), after_(std::move(after)), options_(options) {
@@ -202,13 +212,15 @@ void ReduceLROnPlateau::step(double metric) {
 }
 
 ScheduleState ReduceLROnPlateau::state() const {
-  ScheduleState state{last_step_, {}, {best_ ? 1.0 : 0.0, best_.value_or(0), static_cast<double>(bad_), static_cast<double>(cooling_)}};
+  ScheduleState state{
+      last_step_, {}, {best_ ? 1.0 : 0.0, best_.value_or(0), static_cast<double>(bad_), static_cast<double>(cooling_)}};
   for (int g = 0; g < optimizer_.num_groups(); ++g) state.base_lrs.push_back(optimizer_.lr(g));
   return state;
 }
 
 void ReduceLROnPlateau::load_state(const ScheduleState& state) {
-  check(static_cast<int>(state.base_lrs.size()) == optimizer_.num_groups() && state.extra.size() == 4, "ReduceLROnPlateau.load_state",
+  check(static_cast<int>(state.base_lrs.size()) == optimizer_.num_groups() && state.extra.size() == 4,
+        "ReduceLROnPlateau.load_state",
         "expected the state of a ReduceLROnPlateau over {} groups, got {} groups and {} extra numbers (expected 4)",
         optimizer_.num_groups(), state.base_lrs.size(), state.extra.size());
   last_step_ = state.last_step;

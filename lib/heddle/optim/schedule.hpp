@@ -113,8 +113,8 @@ class CosineAnnealingLR : public LRScheduler {
 };
 
 /// A cosine up from max_lr / div_factor over the first pct_start of the steps, a cosine down to that / final_div_factor
-/// over the rest, the momentum of all groups against it. Smith and Topin, 2018. The same for all groups; base rates are not used.
-/// Error for a step beyond total_steps.
+/// over the rest, the momentum of all groups against it. Smith and Topin, 2018. The same for all groups; base rates are not
+/// used. Error for a step beyond total_steps.
 class OneCycleLR : public LRScheduler {
  public:
   struct Options {

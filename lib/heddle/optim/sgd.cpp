@@ -16,7 +16,9 @@ void validate(const SGDOptions& o) {
 
 }  // namespace
 
-SGD::SGD(const std::vector<Tensor>& parameters, const SGDOptions& options) { add_param_group(parameters, options); }
+SGD::SGD(const std::vector<Tensor>& parameters, const SGDOptions& options) {
+  add_param_group(parameters, options);
+}
 
 void SGD::add_param_group(const std::vector<Tensor>& parameters, const SGDOptions& options) {
   validate(options);
@@ -29,8 +31,12 @@ const SGDOptions& SGD::options(int group) const {
   return options_[static_cast<std::size_t>(group)];
 }
 
-double SGD::lr(int group) const { return options(group).lr; }
-double SGD::momentum(int group) const { return options(group).momentum; }
+double SGD::lr(int group) const {
+  return options(group).lr;
+}
+double SGD::momentum(int group) const {
+  return options(group).momentum;
+}
 
 void SGD::set_lr(int group, double lr) {
   check_group(group);
@@ -67,7 +73,9 @@ void SGD::step() {
   }
 }
 
-std::vector<std::string> SGD::buffer_names() const { return {"momentum_buffer"}; }
+std::vector<std::string> SGD::buffer_names() const {
+  return {"momentum_buffer"};
+}
 
 std::map<std::string, double> SGD::settings(int group) const {
   const SGDOptions& o = options(group);
