@@ -1,0 +1,113 @@
+// Runs one block after another on one thread of the CPU: a fiber for each of the block's threads, each running until it
+// waits for others, and then handing over to the next that can go on. When none can and not all have finished, the block
+// is stuck, and the reason is one of the bugs this emulator is for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/simt/async_copies.hpp"
+#include "tests/simt/fiber.hpp"
+#include "tests/simt/kernel_context.hpp"
+#include "tests/simt/launch.hpp"
+#include "tests/simt/schedule.hpp"
+#include "tests/simt/shared_memory.hpp"
+#include "tests/simt/warp.hpp"
+
+namespace heddle::simt::emulator {
+
+inline constexpr unsigned max_block_threads = 1024;
+inline constexpr int barrier_ids = 16;
+
+/// A set of threads by their rank, the place in the current order.
+struct RankSet {
+  std::array<std::uint64_t, max_block_threads / 64> word{};
+
+  void add(unsigned rank) { word[rank / 64] |= std::uint64_t{1} << rank % 64; }
+  void remove(unsigned rank) { word[rank / 64] &= ~(std::uint64_t{1} << rank % 64); }
+  void clear() { word = {}; }
+  /// The lowest rank from `from` on; -1 if none.
+  int next(unsigned from) const;
+};
+
+struct Thread {
+  enum class State { ready, at_barrier, at_warp_call, finished };
+
+  Fiber fiber;
+  uint3 index{};
+  unsigned linear = 0;
+  unsigned rank = 0;
+  State state = State::ready;
+  int barrier_id = 0;
+  const char* waits_at = "";  ///< the name of what it waits at
+  Site site;                  ///< and its line
+  AsyncCopies copies;
+};
+
+class BlockRunner {
+ public:
+  /// The runner of the calling thread.
+  static BlockRunner& mine();
+
+  /// Runs one block; what went wrong, if anything, as text without the kernel's name.
+  std::optional<std::string> run(const Launch& launch, uint3 block, Schedule schedule);
+
+  // For kernel_context.hpp's functions, on a fiber.
+  Thread& running() { return *running_; }
+  const Launch& launch() const { return *launch_; }
+  SharedMemory& shared() { return shared_; }
+  [[noreturn]] void report(const std::string& what, const Site& site);
+  int barrier(const char* name, int id, unsigned threads, int vote, const Site& site);
+  void warp_call(const WarpCall& call, const Site& site);
+
+ private:
+  struct Barrier {
+    unsigned arrived = 0, threads = 0, generation = 0;
+    Thread* first = nullptr;
+    int votes[2] = {0, 0};
+    char order[2] = {0, 0};  // addresses for TSan: two, so that early threads of the next round do not order late ones of this
+  };
+
+  static void thread_main();
+  void prepare(const Launch& launch, uint3 block, Schedule schedule);
+  void arrange();
+  void make_ready(Thread& t);
+  Thread* next_ready();
+  void hand_over(bool for_good = false);
+  void finish_thread();
+  std::string stuck() const;
+  std::string where(const Thread& t) const;
+
+  const Launch* launch_ = nullptr;
+  uint3 block_{};
+  Schedule schedule_;
+  Random random_{0};
+  unsigned count_ = 0, finished_ = 0;
+  Thread* running_ = nullptr;
+  std::vector<std::unique_ptr<Thread>> threads_;
+  std::vector<Thread*> by_rank_;
+  RankSet ready_;
+  std::array<RankSet, barrier_ids> waiting_;
+  std::array<Barrier, barrier_ids> barriers_;
+  std::vector<Warp> warps_;
+  SharedMemory shared_;
+  Stacks stacks_;
+  Fiber main_;
+  std::optional<std::string> failure_;
+};
+
+/// A path from the repository's root on, whatever directory it was compiled in.
+std::string line_of(const Site& site);
+bool same_site(const Site& a, const Site& b);
+std::string text_of(uint3 i);
+
+/// What all fibers of a launch release and the host acquires at its end, under TSan.
+extern char launch_end;
+/// What __threadfence passes through, under TSan.
+extern char fence_order;
+
+}  // namespace heddle::simt::emulator
