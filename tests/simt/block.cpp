@@ -10,7 +10,7 @@
 
 namespace heddle::simt::emulator {
 
-char launch_end, fence_order;
+char launch_begin, launch_end, fence_order;
 
 int RankSet::next(unsigned from) const {
   for (unsigned i = from / 64; i < word.size(); ++i) {
@@ -52,22 +52,22 @@ void BlockRunner::prepare(const Launch& launch, uint3 block, Schedule schedule) 
   count_ = launch.block.x * launch.block.y * launch.block.z;
   finished_ = 0;
   failure_.reset();
-  if (threads_.empty()) main_.adopt_thread();
-  while (threads_.size() < count_) threads_.push_back(std::make_unique<Thread>());
+  if (!bank_) main_.adopt_thread();
+  bank_ = &banks_[under_tsan ? next_bank_++ % 2 : 0];
+  while (bank_->threads.size() < count_) bank_->threads.push_back(std::make_unique<Thread>());
   by_rank_.resize(count_);
   warps_.assign((count_ + 31) / 32, Warp{});
   barriers_.fill({});
   for (RankSet& set : waiting_) set.clear();
-  shared_.begin_block(launch.shared_bytes);
-  stacks_.reserve(count_);
-  if (under_tsan) stacks_.forget(count_);
+  bank_->shared.begin_block(launch.shared_bytes);
+  bank_->stacks.reserve(count_);
   for (unsigned i = 0; i < count_; ++i) {
-    Thread& t = *threads_[i];
+    Thread& t = thread(i);
     t.linear = i;
     t.index = {i % launch.block.x, i / launch.block.x % launch.block.y, i / (launch.block.x * launch.block.y)};
     t.state = Thread::State::ready;
     t.copies.clear();
-    t.fiber.prepare(stacks_.lowest(i), stacks_.bytes(), i % 32 * 208, thread_main);
+    t.fiber.prepare(bank_->stacks.lowest(i), bank_->stacks.bytes(), i % 32 * 208, thread_main);
     warps_[i / 32].present |= 1u << i % 32;
   }
   arrange();
@@ -86,7 +86,7 @@ void BlockRunner::arrange() {
     const unsigned first = warp[w] * 32, lanes = std::min(32u, count_ - first);
     const bool backwards = schedule_.order == Order::priority && random_.below(2) == 1;
     for (unsigned l = 0; l < lanes; ++l, ++rank) {
-      Thread& t = *threads_[first + (backwards ? lanes - 1 - l : l)];
+      Thread& t = thread(first + (backwards ? lanes - 1 - l : l));
       t.rank = schedule_.order == Order::reverse ? count_ - 1 - rank : rank;
       by_rank_[t.rank] = &t;
       ready_.add(t.rank);
@@ -121,14 +121,18 @@ std::optional<std::string> BlockRunner::run(const Launch& launch, uint3 block, S
   threadIdx = running_->index;
   Fiber::run(main_, running_->fiber);
   if (!failure_ && finished_ < count_) failure_ = stuck();
-  for (unsigned i = 0; i < count_; ++i) threads_[i]->fiber.drop();
-  if (failure_) stacks_.forget(count_);
+  if (failure_) {
+    for (unsigned i = 0; i < count_; ++i) thread(i).fiber.drop();
+    bank_->stacks.forget();
+  }
   return failure_;
 }
 
 void BlockRunner::thread_main() {
   BlockRunner& runner = mine();
   runner.running_->fiber.entered();
+  acquire_order(&launch_begin);
+  acquire_order(&runner.bank_->order);
   runner.launch_->thread();
   runner.finish_thread();
 }
@@ -141,6 +145,7 @@ void BlockRunner::finish_thread() {
   ready_.remove(t.rank);
   ++finished_;
   release_order(&launch_end);
+  release_order(&bank_->order);
   hand_over(true);
 }
 
@@ -205,7 +210,7 @@ std::string BlockRunner::stuck() const {
   };
   std::map<std::string, Group> groups;
   for (unsigned i = 0; i < count_; ++i) {
-    const Thread& t = *threads_[i];
+    const Thread& t = thread(i);
     if (t.state == Thread::State::finished) continue;
     Group& g = groups[std::string(t.waits_at) + " in " + line_of(t.site)];
     if (g.count++ == 0) g.first = &t;

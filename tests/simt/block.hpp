@@ -58,8 +58,7 @@ class BlockRunner {
 
   // For kernel_context.hpp's functions, on a fiber.
   Thread& running() { return *running_; }
-  const Launch& launch() const { return *launch_; }
-  SharedMemory& shared() { return shared_; }
+  SharedMemory& shared() { return bank_->shared; }
   [[noreturn]] void report(const std::string& what, const Site& site);
   int barrier(const char* name, int id, unsigned threads, int vote, const Site& site);
   void warp_call(const WarpCall& call, const Site& site);
@@ -70,6 +69,16 @@ class BlockRunner {
     Thread* first = nullptr;
     int votes[2] = {0, 0};
     char order[2] = {0, 0};  // addresses for TSan: two, so that early threads of the next round do not order late ones of this
+  };
+
+  // What blocks run on. Blocks of one bank are ordered to TSan, one after the other, since they use the same stacks and
+  // shared memory; blocks of different banks are not, so that a race between two blocks shows where they come to lie on
+  // different ones. Fibers of TSan are far too slow to make anew for each block.
+  struct Bank {
+    std::vector<std::unique_ptr<Thread>> threads;
+    Stacks stacks;
+    SharedMemory shared;
+    char order = 0;
   };
 
   static void thread_main();
@@ -88,14 +97,16 @@ class BlockRunner {
   Random random_{0};
   unsigned count_ = 0, finished_ = 0;
   Thread* running_ = nullptr;
-  std::vector<std::unique_ptr<Thread>> threads_;
+  Thread& thread(unsigned i) const { return *bank_->threads[i]; }
+
+  std::array<Bank, 2> banks_;
+  unsigned next_bank_ = 0;
+  Bank* bank_ = nullptr;
   std::vector<Thread*> by_rank_;
   RankSet ready_;
   std::array<RankSet, barrier_ids> waiting_;
   std::array<Barrier, barrier_ids> barriers_;
   std::vector<Warp> warps_;
-  SharedMemory shared_;
-  Stacks stacks_;
   Fiber main_;
   std::optional<std::string> failure_;
 };
@@ -105,8 +116,8 @@ std::string line_of(const Site& site);
 bool same_site(const Site& a, const Site& b);
 std::string text_of(uint3 i);
 
-/// What all fibers of a launch release and the host acquires at its end, under TSan.
-extern char launch_end;
+/// Between the host and a launch's fibers, under TSan: released before, acquired after.
+extern char launch_begin, launch_end;
 /// What __threadfence passes through, under TSan.
 extern char fence_order;
 

@@ -75,12 +75,12 @@ void Stacks::reserve(std::size_t count) {
   for (std::size_t i = 0; guard_ && i < count_; ++i) mprotect(base_ + i * stride_, guard_, PROT_NONE);
 }
 
-void Stacks::forget(std::size_t count) {
-  if (under_asan) unpoison(base_, count * stride_);
+void Stacks::forget() {
+  if (under_asan) unpoison(base_, count_ * stride_);
   if (!under_tsan) return;
   // TSan forgets what it knows of memory that is mapped anew.
   const Unobserved unobserved;
-  map(base_, count * stride_);
+  map(base_, count_ * stride_);
 }
 
 void Fiber::adopt_thread() {
@@ -102,6 +102,9 @@ void Fiber::prepare(char* stack, std::size_t bytes, std::size_t skew, void (*ent
   bytes_ = bytes;
   fake_stack_ = nullptr;
   char* const top = stack + bytes - skew / 16 * 16;
+  // The last frames of the fiber that ran here before never returned, and left their red zones.
+  constexpr std::size_t last_frames = 8 * 1024;
+  unpoison(top - last_frames, last_frames);
 #if defined(__x86_64__)
   auto** const word = reinterpret_cast<void**>(top);
   word[-1] = nullptr;  // where entry would return to
@@ -116,7 +119,7 @@ void Fiber::prepare(char* stack, std::size_t bytes, std::size_t skew, void (*ent
   makecontext(&context_, entry, 0);
 #endif
 #if defined(HD_SIMT_TSAN)
-  tsan_ = __tsan_create_fiber(0);
+  if (!tsan_) tsan_ = __tsan_create_fiber(0);
 #endif
 }
 
@@ -143,7 +146,7 @@ __attribute__((no_sanitize("address"))) void Fiber::entered() {
 
 void Fiber::drop() {
 #if defined(HD_SIMT_TSAN)
-  __tsan_destroy_fiber(tsan_);
+  if (tsan_) __tsan_destroy_fiber(tsan_);
   tsan_ = nullptr;
 #endif
 }

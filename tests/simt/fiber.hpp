@@ -18,8 +18,8 @@ class Stacks {
   void reserve(std::size_t count);
   char* lowest(std::size_t i) const { return base_ + i * stride_ + guard_; }
   std::size_t bytes() const { return stride_ - guard_; }
-  /// Makes the first `count` as new, so that no sanitizer remembers an access to them.
-  void forget(std::size_t count);
+  /// Makes all of them as new, so that no sanitizer remembers an access to them.
+  void forget();
 
  private:
   char* base_ = nullptr;
@@ -30,14 +30,14 @@ class Fiber {
  public:
   /// Takes the calling thread's own stack as it is.
   void adopt_thread();
-  /// Makes the fiber begin with `entry` at its first switch. `skew` bytes at the stack's top stay unused, so that the
+  /// Makes the fiber begin with `entry` at its next switch. To TSan it stays the same fiber until drop(). `skew` bytes at the stack's top stay unused, so that the
   /// stacks of many fibers do not meet in the same cache sets.
   void prepare(char* stack, std::size_t bytes, std::size_t skew, void (*entry)());
   /// Leaves `from`, which is running, for `to`. With `for_good` the call does not return.
   static void run(Fiber& from, Fiber& to, bool for_good = false);
   /// To be called first in `entry`.
   void entered();
-  /// Ends a prepared fiber that is not running; it may be in the middle of something.
+  /// For a fiber that was left in the middle of something: to TSan, prepare() makes a new one.
   void drop();
 
  private:

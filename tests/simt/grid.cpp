@@ -95,6 +95,7 @@ void run_grid(const Launch& l) {
       next = blocks.count();
     }
   };
+  release_order(&launch_begin);
   WorkerPool::shared().run(static_cast<int>(std::min<std::uint64_t>(blocks.count(), static_cast<unsigned>(workers()))), work);
   acquire_order(&launch_end);
   if (failure) fail(l.entry->name, *failure + " [order " + name_of(order) + "]");

@@ -22,12 +22,6 @@ SharedMemory::~SharedMemory() {
 }
 
 void SharedMemory::begin_block(std::size_t dynamic_bytes) {
-  if (under_tsan && base_) {
-    // Other threads now use the same addresses: TSan forgets a range that is freed and allocated while it does not look.
-    const Unobserved unobserved;
-    std::free(base_);
-    base_ = nullptr;
-  }
   if (!base_) {
     const Unobserved unobserved;
     base_ = static_cast<char*>(std::aligned_alloc(256, (arena_bytes + 255) / 256 * 256));

@@ -67,7 +67,7 @@ void BlockRunner::warp_call(const WarpCall& call, const Site& site) {
     call.compute(call.mask, call.parameter, warp.in.data(), warp.out.data(), site);
     *group = warp.group[static_cast<unsigned>(--warp.groups)];
     const unsigned first = self.linear - lane;
-    for_lanes(call.mask, [&](unsigned l) { make_ready(*threads_[first + l]); });
+    for_lanes(call.mask, [&](unsigned l) { make_ready(thread(first + l)); });
   }
   hand_over();
   if (call.orders_memory) acquire_order(order);
