@@ -6,10 +6,12 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <mutex>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "heddle/base/error.hpp"
 #include "tests/simt/block.hpp"
@@ -29,6 +31,8 @@ struct CoverageWriter {
   ~CoverageWriter() {
     const char* const directory = std::getenv("HD_SIMT_COVERAGE");
     if (!directory) return;
+    std::error_code ignored;
+    std::filesystem::create_directories(directory, ignored);
     const std::string path = std::string(directory) + "/" + std::to_string(getpid());
     std::FILE* const file = std::fopen(path.c_str(), "a");
     if (!file) return;
