@@ -1,8 +1,7 @@
 // From bytes to a normalised, augmented batch in one pass.
 //
-// Sample b of the batch is image index[b] of the data set. Its random numbers come from Philox with seed, Purpose::augment,
-// step = epoch and counter words of its own (index[b], draw): they depend on (seed, epoch, image) alone, so that neither the
-// number of workers nor the batch a sample falls in changes a pixel.
+// Sample b of the batch is image index[b] of the data set. Its random numbers come from Philox, keyed by (seed, epoch, image,
+// step, draw) as augment_math.hpp says: neither the number of workers nor the batch a sample falls in changes a pixel.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,7 @@ namespace heddle::kernels {
 
 enum class AugmentKind : std::int32_t {
   horizontal_flip,      ///< p
-  shift_scale_rotate,   ///< a = shift limit (fraction of the side), b = scale limit, c = rotate limit (degrees), p
+  shift_scale_rotate,   ///< a = shift limit (fraction of the side), b = scale limit (below 1), c = rotate limit (degrees), p
   coarse_dropout,       ///< a = holes, b = height, c = width, fill[3], p
   brightness_contrast,  ///< a = brightness limit, b = contrast limit, p
   color_jitter,         ///< a = brightness, b = contrast, c = saturation, d = hue, in random order; p
@@ -34,7 +33,8 @@ struct AugmentStep {
 inline constexpr int max_augment_steps = 8;
 
 /// Images [total, channels, height, width] of bytes; out [batch, channels, height, width] =
-/// (augmented / 255 - mean) / deviation. The steps are applied in order. channels is 1 or 3.
+/// (augmented / 255 - mean) / deviation. The steps are applied in order; between them, values stay numbers from 0 to 255
+/// that are not rounded to bytes. channels is 1 or 3; an image of one channel has neither saturation nor hue.
 struct AugmentShape {
   std::int64_t batch = 1;
   int channels = 3, height = 32, width = 32;
@@ -45,9 +45,10 @@ struct AugmentShape {
   std::uint64_t epoch = 0;
 };
 
-template <class T> struct AugmentKernels {
-  /// index [batch] names the images (checked by the caller); labels_out[b] = labels[index[b]]. Where device_epoch is not
-  /// null the epoch is read from there.
+template <class T>
+struct AugmentKernels {
+  /// index [batch] names the images (checked by the caller); labels_out[b] = labels[index[b]], unless labels_out is null.
+  /// Where device_epoch is not null the epoch is read from there.
   void (*augment)(Stream, const AugmentShape&, const std::uint8_t* images, const std::int64_t* labels,
                   const std::int64_t* index, const std::uint64_t* device_epoch, T* out, std::int64_t* labels_out);
 
