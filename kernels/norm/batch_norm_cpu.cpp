@@ -56,8 +56,8 @@ std::size_t workspace(const BatchNormShape& s) {
   return p.image_blocks > 1 ? sizeof(Partial) * p.image_blocks * s.c : 0;
 }
 
-template <class T, bool drop_before, bool drop_after> struct Kernel {
-  using L = Lines<T, false, drop_before, drop_after>;
+template <class T, bool drop> struct Kernel {
+  using L = Lines<T, false, drop>;
   const BatchNormShape& s;
   const Neighbours<T>& neighbours;
 
@@ -70,9 +70,9 @@ template <class T, bool drop_before, bool drop_after> struct Kernel {
       PairSums<T> first;
       const std::int64_t plane = std::int64_t{block.n0} * s.c + c;
       bool begun = false;
-      walker.template walk<drop_before, false>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+      walker.template walk<drop, false>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
         if (begun) return;
-        Lines<T, false, drop_before, false>::moments(piece, count, x + plane * s.inner + offset, T(0), first);
+        Lines<T, false, drop>::moments(piece, count, x + plane * s.inner + offset, T(0), first);
         first.flush();
         shift[c - block.c0] = static_cast<T>(first.total_a / count);
         begun = true;
@@ -81,8 +81,8 @@ template <class T, bool drop_before, bool drop_after> struct Kernel {
     for (int n = block.n0; n < block.n1; ++n)
       for (int c = block.c0; c < block.c1; ++c) {
         const std::int64_t plane = std::int64_t{n} * s.c + c;
-        walker.template walk<drop_before, false>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
-          Lines<T, false, drop_before, false>::moments(piece, count, x + plane * s.inner + offset, shift[c - block.c0],
+        walker.template walk<drop, false>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+          Lines<T, false, drop>::moments(piece, count, x + plane * s.inner + offset, shift[c - block.c0],
                                                        sums[c - block.c0]);
         });
       }
@@ -104,7 +104,7 @@ template <class T, bool drop_before, bool drop_after> struct Kernel {
       for (int c = block.c0; c < block.c1; ++c) {
         const std::int64_t plane = std::int64_t{n} * s.c + c;
         const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
-        walker.template walk<drop_before, drop_after>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+        walker.template walk<drop, drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
           L::apply(piece, affine, count, x + plane * s.inner + offset, y + plane * s.inner + offset);
         });
       }
@@ -118,7 +118,7 @@ template <class T, bool drop_before, bool drop_after> struct Kernel {
       for (int c = block.c0; c < block.c1; ++c) {
         const std::int64_t plane = std::int64_t{n} * s.c + c;
         const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
-        walker.template walk<drop_before, drop_after>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+        walker.template walk<drop, drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
           const std::int64_t at = plane * s.inner + offset;
           L::gradient_sums(piece, affine, count, x + at, dy + at, sums[c - block.c0], nullptr, nullptr);
         });
@@ -140,7 +140,7 @@ template <class T, bool drop_before, bool drop_after> struct Kernel {
         const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
         const double r = rstd[c], k1 = affine.scale;
         const double k2 = fixed ? 0 : k1 * sums[c].a / count, k3 = fixed ? 0 : k1 * r * r * sums[c].b / count;
-        walker.template walk<drop_before, drop_after>(plane, [&](const Piece<T>& piece, std::int64_t offset, int size) {
+        walker.template walk<drop, drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int size) {
           const std::int64_t at = plane * s.inner + offset;
           L::gradient(piece, affine, affine.scale, static_cast<T>(k2), static_cast<T>(k3), size, x + at, dy + at, dx + at);
         });
@@ -175,8 +175,8 @@ void forward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T*
     return;
   }
   const Partition partition(s);
-  with_drops(neighbours, [&]<bool drop_before, bool drop_after>() {
-    const Kernel<T, drop_before, drop_after> kernel{s, neighbours};
+  with_drop(neighbours, [&]<bool drop>() {
+    const Kernel<T, drop> kernel{s, neighbours};
     Partial* partials = static_cast<Partial*>(workspace);  // [image_blocks, c]
     parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
       const Block block(partition, s, chunk);
@@ -218,16 +218,16 @@ void inference(Stream, const BatchNormShape& s, const NormFusion& fusion, const 
   if (s.inner == 1) return columns_inference(s.n, s.c, neighbours, x, gamma, beta, mean, rstd, y);
   // A chunk is a run of planes, in the order of memory.
   const std::int64_t planes = std::int64_t{s.n} * s.c, grain = std::max<std::int64_t>(1, 32768 / s.inner);
-  with_drops(neighbours, [&]<bool drop_before, bool drop_after>() {
+  with_drop(neighbours, [&]<bool drop>() {
     parallel_for(planes, grain, [&](std::int64_t begin, std::int64_t end) {
       PlaneWalker<T> walker(neighbours, s.inner);
       for (std::int64_t plane = begin; plane < end; ++plane) {
         const int c = static_cast<int>(plane % s.c);
         const T r = rstd(c);
         const AffineMap<T> affine{mean[c], gamma ? r * gamma[c] : r, beta ? beta[c] : T(0)};
-        walker.template walk<drop_before, drop_after>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+        walker.template walk<drop, drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
           const std::int64_t at = plane * s.inner + offset;
-          Lines<T, false, drop_before, drop_after>::apply(piece, affine, count, x + at, y + at);
+          Lines<T, false, drop>::apply(piece, affine, count, x + at, y + at);
         });
       }
     });
@@ -244,8 +244,8 @@ void backward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T
     if (dgamma) dgamma[c] = static_cast<T>(sums.b * rstd[c]);
     if (dbeta) dbeta[c] = static_cast<T>(sums.a);
   };
-  with_drops(neighbours, [&]<bool drop_before, bool drop_after>() {
-    const Kernel<T, drop_before, drop_after> kernel{s, neighbours};
+  with_drop(neighbours, [&]<bool drop>() {
+    const Kernel<T, drop> kernel{s, neighbours};
     Partial* partials = static_cast<Partial*>(workspace);  // [image_blocks, c]
     parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
       const Block block(partition, s, chunk);

@@ -44,11 +44,11 @@ template <class T> class DropoutFactors {
     if (!elements_) return nullptr;
     const int skip = static_cast<int>(begin % 4);
     random_.generate(static_cast<std::uint32_t>(begin / 4), (skip + count + 3) / 4, [&](int i, Words words) {
-      const auto keep = words >= splat(threshold_);
+      const auto keep = words >= broadcast(threshold_);
       if constexpr (sizeof(T) == 4) {
-        store(buffer.data + i, keep ? splat(scale_) : Vec<T>{});
+        store(buffer.data + i, keep ? broadcast(scale_) : Vec<T>{});
       } else {
-        for (int lane = 0; lane < lanes_of<std::uint32_t>; ++lane) buffer.data[i + lane] = keep[lane] ? scale_ : 0;
+        for (int lane = 0; lane < lanes<std::uint32_t>; ++lane) buffer.data[i + lane] = keep[lane] ? scale_ : 0;
       }
     });
     return buffer.data + skip;

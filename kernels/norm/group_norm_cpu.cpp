@@ -49,8 +49,8 @@ template <class T> struct Pointers {
   T *mean, *rstd, *y, *dx;
 };
 
-template <class T, bool element, bool drop_before, bool drop_after> struct Kernel {
-  using L = Lines<T, element, drop_before, drop_after>;
+template <class T, bool element, bool drop> struct Kernel {
+  using L = Lines<T, element, drop>;
   const GroupNormShape& s;
   const Neighbours<T>& neighbours;
   int channels = s.c / s.groups;  // in a row
@@ -71,8 +71,8 @@ template <class T, bool element, bool drop_before, bool drop_after> struct Kerne
     T shift = 0;
     bool begun = false;
     for (int c = 0; c < channels; ++c)
-      walker.template walk<drop_before, false>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
-        using M = Lines<T, element, drop_before, false>;
+      walker.template walk<drop, false>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+        using M = Lines<T, element, drop>;
         const T* x = p.x + (first + c) * s.inner + offset;
         if (!begun) {
           PairSums<T> start;
@@ -91,7 +91,7 @@ template <class T, bool element, bool drop_before, bool drop_after> struct Kerne
     p.rstd[row] = static_cast<T>(1 / std::sqrt(variance + static_cast<double>(eps)));
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
-      walker.template walk<drop_before, drop_after>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+      walker.template walk<drop, drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
         const std::int64_t at = (first + c) * s.inner + offset;
         L::apply(piece, advanced(affine, offset), count, p.x + at, p.y + at);
       });
@@ -107,7 +107,7 @@ template <class T, bool element, bool drop_before, bool drop_after> struct Kerne
     PairSums<T> sums;
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
-      walker.template walk<drop_before, drop_after>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+      walker.template walk<drop, drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
         const std::int64_t at = (first + c) * s.inner + offset, place = (channel + c) * s.inner + offset;
         L::gradient_sums(piece, advanced(affine, offset), count, p.x + at, p.dy + at, sums, element ? dgamma + place : nullptr,
                          element ? dbeta + place : nullptr);
@@ -127,7 +127,7 @@ template <class T, bool element, bool drop_before, bool drop_after> struct Kerne
     const T k2 = static_cast<T>(rstd * sum_g / size), k3 = static_cast<T>(rstd * rstd * rstd * sum_gx / size);
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
-      walker.template walk<drop_before, drop_after>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+      walker.template walk<drop, drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
         const std::int64_t at = (first + c) * s.inner + offset;
         L::gradient(piece, advanced(affine, offset), affine.scale, k2, k3, count, p.x + at, p.dy + at, p.dx + at);
       });
@@ -142,15 +142,15 @@ void forward(Stream, const GroupNormShape& shape, const NormFusion& fusion, cons
   const Neighbours<T> neighbours(folded(shape, fusion));
   const Pointers<T> p{x, nullptr, gamma, beta, mean, rstd, y, nullptr};
   const std::int64_t grain = std::max<std::int64_t>(1, 16384 / s.row_size());
-  with_drops(neighbours, [&]<bool drop_before, bool drop_after>() {
+  with_drop(neighbours, [&]<bool drop>() {
     const auto run = [&](const auto& kernel) {
       parallel_for(s.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
         PlaneWalker<T> walker(neighbours, s.inner);
         for (std::int64_t row = begin; row < end; ++row) kernel.forward(walker, row, p, eps);
       });
     };
-    if (s.affine == Affine::element) return run(Kernel<T, true, drop_before, drop_after>{s, neighbours});
-    run(Kernel<T, false, drop_before, drop_after>{s, neighbours});
+    if (s.affine == Affine::element) return run(Kernel<T, true, drop>{s, neighbours});
+    run(Kernel<T, false, drop>{s, neighbours});
   });
 }
 
@@ -184,7 +184,7 @@ void backward(Stream, const GroupNormShape& shape, const NormFusion& fusion, con
   const Neighbours<T> neighbours(folded(shape, fusion));
   const Pointers<T> p{x, dy, gamma, beta, const_cast<T*>(mean), const_cast<T*>(rstd), nullptr, dx};
   const std::int64_t size = s.c * s.inner, images = images_per_block(s);
-  with_drops(neighbours, [&]<bool drop_before, bool drop_after>() {
+  with_drop(neighbours, [&]<bool drop>() {
     const auto run = [&](const auto& kernel) {
       parallel_for(s.n, images, [&](std::int64_t begin, std::int64_t end) {
         PlaneWalker<T> walker(neighbours, s.inner);
@@ -194,8 +194,8 @@ void backward(Stream, const GroupNormShape& shape, const NormFusion& fusion, con
           kernel.backward(walker, row, p, static_cast<PlaneSums*>(workspace), sums, sums + size);
       });
     };
-    if (s.affine == Affine::element) return run(Kernel<T, true, drop_before, drop_after>{s, neighbours});
-    run(Kernel<T, false, drop_before, drop_after>{s, neighbours});
+    if (s.affine == Affine::element) return run(Kernel<T, true, drop>{s, neighbours});
+    run(Kernel<T, false, drop>{s, neighbours});
   });
   if (s.affine == Affine::channel) add_up(s, static_cast<const PlaneSums*>(workspace), dgamma, dbeta);
   if (s.affine == Affine::element) add_up(s, static_cast<const T*>(workspace), dgamma, dbeta);

@@ -65,13 +65,13 @@ template <class T> struct AffineMap {
   const T* beta = nullptr;
 };
 
-/// element: gamma and beta are arrays; drop_before, drop_after: single elements are dropped.
-template <class T, bool element, bool drop_before, bool drop_after> struct Lines {
+/// element: gamma and beta are arrays; drop: single elements are dropped, before the norm or after it.
+template <class T, bool element, bool drop> struct Lines {
   using V = Vec<T>;
 
   template <class Part> static HD_INLINE V input(const Piece<T>& piece, const T* x, int i, Part part) {
-    V z = at_least(load_part(x + i, part), splat(piece.low_before)) * piece.before;
-    if constexpr (drop_before) z *= load_part(piece.before_factors + i, part);
+    V z = at_least(load_part(x + i, part), broadcast(piece.low_before)) * piece.before;
+    if constexpr (drop) z *= load_part(piece.before_factors + i, part);
     return z;
   }
   template <class Part> static HD_INLINE V mapped(const AffineMap<T>& map, V centred, int i, Part part) {
@@ -81,8 +81,8 @@ template <class T, bool element, bool drop_before, bool drop_after> struct Lines
   template <class Part>
   static HD_INLINE V output_gradient(const Piece<T>& piece, const AffineMap<T>& map, V centred, const T* dy, int i, Part part) {
     V g = load_part(dy + i, part) * piece.after;
-    if constexpr (drop_after) g *= load_part(piece.after_factors + i, part);
-    return mapped(map, centred, i, part) > splat(piece.low_after) ? g : V{};
+    if constexpr (drop) g *= load_part(piece.after_factors + i, part);
+    return mapped(map, centred, i, part) > broadcast(piece.low_after) ? g : V{};
   }
 
   static HD_INLINE void moments(const Piece<T>& piece, int count, const T* x, T shift, PairSums<T>& sums) {
@@ -98,10 +98,10 @@ template <class T, bool element, bool drop_before, bool drop_after> struct Lines
   }
 
   static HD_INLINE void apply(const Piece<T>& piece, const AffineMap<T>& map, int count, const T* x, T* y) {
-    each_vector<T, 4>(count, [&](int i, auto part, auto) HD_INLINE_LAMBDA {
+    each_vector<T>(count, [&](int i, auto part, auto) HD_INLINE_LAMBDA {
       V v = mapped(map, input(piece, x, i, part) - map.mean, i, part);
-      v = at_least(v, splat(piece.low_after)) * piece.after;
-      if constexpr (drop_after) v *= load_part(piece.after_factors + i, part);
+      v = at_least(v, broadcast(piece.low_after)) * piece.after;
+      if constexpr (drop) v *= load_part(piece.after_factors + i, part);
       store_part<T>(y + i, v, part);
     });
   }
@@ -128,29 +128,35 @@ template <class T, bool element, bool drop_before, bool drop_after> struct Lines
 
   static HD_INLINE void gradient(const Piece<T>& piece, const AffineMap<T>& map, T k1, T k2, T k3, int count, const T* x,
                                  const T* dy, T* dx) {
-    each_vector<T, 4>(count, [&](int i, auto part, auto) HD_INLINE_LAMBDA {
+    each_vector<T>(count, [&](int i, auto part, auto) HD_INLINE_LAMBDA {
       const V centred = input(piece, x, i, part) - map.mean;
       V g = output_gradient(piece, map, centred, dy, i, part);
       if constexpr (element) g *= load_part(map.gamma + i, part);
       V d = (g * k1 - k2 - centred * k3) * piece.before;
-      if constexpr (drop_before) d *= load_part(piece.before_factors + i, part);
-      store_part<T>(dx + i, load_part(x + i, part) > splat(piece.low_before) ? d : V{}, part);
+      if constexpr (drop) d *= load_part(piece.before_factors + i, part);
+      store_part<T>(dx + i, load_part(x + i, part) > broadcast(piece.low_before) ? d : V{}, part);
     });
   }
 };
 
-/// Calls f(piece, offset, count) for the pieces of plane number `plane` of a tensor with `inner` elements a plane. Factors
-/// are made for the sides asked for.
+/// Calls f(piece, offset, count) for the pieces of planes of `inner` elements each.
 template <class T> class PlaneWalker {
  public:
-  explicit PlaneWalker(const Neighbours<T>& neighbours, std::int64_t inner) : neighbours_(neighbours), inner_(inner) {}
+  PlaneWalker(const Neighbours<T>& neighbours, std::int64_t inner) : neighbours_(neighbours), inner_(inner) {
+    // A side without dropout of elements has factors too, where the other one does.
+    for (T& one : before_.data) one = 1;
+    for (T& one : after_.data) one = 1;
+  }
 
-  template <bool drop_before, bool drop_after> HD_INLINE void walk(std::int64_t plane, auto&& f) {
-    Piece<T> piece{neighbours_.low_before, neighbours_.low_after, neighbours_.before.plane(plane), neighbours_.after.plane(plane)};
+  /// before, after: whether f reads factors of single elements on that side.
+  template <bool before, bool after> HD_INLINE void walk(std::int64_t plane, auto&& f) {
+    Piece<T> piece{neighbours_.low_before, neighbours_.low_after, neighbours_.before.plane(plane), neighbours_.after.plane(plane),
+                   before_.data, after_.data};
     for (std::int64_t offset = 0; offset < inner_; offset += piece_size) {
       const int count = static_cast<int>(inner_ - offset < piece_size ? inner_ - offset : piece_size);
-      if constexpr (drop_before) piece.before_factors = neighbours_.before.piece(plane * inner_ + offset, count, before_);
-      if constexpr (drop_after) piece.after_factors = neighbours_.after.piece(plane * inner_ + offset, count, after_);
+      const std::int64_t at = plane * inner_ + offset;
+      if (before && neighbours_.before.elements()) piece.before_factors = neighbours_.before.piece(at, count, before_);
+      if (after && neighbours_.after.elements()) piece.after_factors = neighbours_.after.piece(at, count, after_);
       f(piece, offset, count);
     }
   }
@@ -161,13 +167,10 @@ template <class T> class PlaneWalker {
   typename DropoutFactors<T>::Buffer before_, after_;
 };
 
-/// Calls f.operator()<bool, bool>() with whether single elements are dropped before and after the norm.
-template <class T> HD_INLINE void with_drops(const Neighbours<T>& neighbours, auto&& f) {
-  const bool before = neighbours.before.elements(), after = neighbours.after.elements();
-  if (before && after) return f.template operator()<true, true>();
-  if (before) return f.template operator()<true, false>();
-  if (after) return f.template operator()<false, true>();
-  f.template operator()<false, false>();
+/// Calls f.operator()<bool>() with whether single elements are dropped on either side of the norm.
+template <class T> HD_INLINE void with_drop(const Neighbours<T>& neighbours, auto&& f) {
+  if (neighbours.before.elements() || neighbours.after.elements()) return f.template operator()<true>();
+  f.template operator()<false>();
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ HD_INLINE WideWords multiply_low(WideWords a, WideWords b) {
 
 /// Calls emit(i, words) with vectors of the key's stream in order, words 4 * block + i and the following, until at least
 /// 4 * blocks words have gone out; up to one batch (philox_batch words) more than that.
-inline constexpr int philox_batch = 2 * lanes_of<std::uint32_t>;
+inline constexpr int philox_batch = 2 * lanes<std::uint32_t>;
 
 struct VectorPhilox {
   std::uint64_t seed;
@@ -45,7 +45,7 @@ struct VectorPhilox {
         call(static_cast<std::uint32_t>(key.purpose) << 24 | key.call) {}
 
   template <class Emit> HD_INLINE void generate(std::uint32_t block, int blocks, Emit&& emit) const {
-    constexpr int counters = lanes_of<std::uint64_t>;
+    constexpr int counters = lanes<std::uint64_t>;
     int done = 0;
     for (; done + 4 * counters <= blocks; done += 4 * counters) batches<4>(block + static_cast<std::uint32_t>(done), 4 * done, emit);
     for (; done < blocks; done += counters) batches<1>(block + static_cast<std::uint32_t>(done), 4 * done, emit);
@@ -53,21 +53,21 @@ struct VectorPhilox {
 
   template <int unroll, class Emit> HD_INLINE void batches(std::uint32_t block, int offset, Emit&& emit) const {
     constexpr std::uint64_t low = 0xffffffffu;
-    constexpr int counters = lanes_of<std::uint64_t>;
-    const WideWords multiplier0 = splat<std::uint64_t>(0xD2511F53), multiplier1 = splat<std::uint64_t>(0xCD9E8D57);
+    constexpr int counters = lanes<std::uint64_t>;
+    const WideWords multiplier0 = broadcast<std::uint64_t>(0xD2511F53), multiplier1 = broadcast<std::uint64_t>(0xCD9E8D57);
     std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
     WideWords c0[unroll], c1[unroll], c2[unroll], c3[unroll];
     for (int u = 0; u < unroll; ++u) {
       c0[u] = iota<std::uint64_t>() + static_cast<std::uint64_t>(block) + static_cast<std::uint64_t>(u * counters);
-      c1[u] = splat<std::uint64_t>(call);
-      c2[u] = splat<std::uint64_t>(step & low);
-      c3[u] = splat<std::uint64_t>(step >> 32);
+      c1[u] = broadcast<std::uint64_t>(call);
+      c2[u] = broadcast<std::uint64_t>(step & low);
+      c3[u] = broadcast<std::uint64_t>(step >> 32);
     }
     for (int round = 0; round < 10; ++round) {
       for (int u = 0; u < unroll; ++u) {
         const WideWords p0 = multiply_low(c0[u], multiplier0), p1 = multiply_low(c2[u], multiplier1);
-        c0[u] = (p1 >> 32) ^ c1[u] ^ splat<std::uint64_t>(k0);
-        c2[u] = (p0 >> 32) ^ c3[u] ^ splat<std::uint64_t>(k1);
+        c0[u] = (p1 >> 32) ^ c1[u] ^ broadcast<std::uint64_t>(k0);
+        c2[u] = (p0 >> 32) ^ c3[u] ^ broadcast<std::uint64_t>(k1);
         c1[u] = p1;
         c3[u] = p0;
       }
