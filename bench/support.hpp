@@ -1,0 +1,80 @@
+// What the benchmarks of the kernel families share: buffers that rotate, so that figures above the memory's bandwidth
+// measure a cache only where that is meant, checks that come before the clock starts, and rates.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "heddle/base/isa.hpp"
+#include "heddle/base/parallel.hpp"
+
+namespace heddle::bench {
+
+/// Numbers in [-1, 1), the same in every run.
+template <class T>
+std::vector<T> made_up(std::int64_t count, double low = -1, double high = 1) {
+  std::vector<T> values(static_cast<std::size_t>(count));
+  std::uint64_t state = 88172645463325252ull;
+  for (auto& value : values) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    value = static_cast<T>(low + (high - low) * static_cast<double>(state >> 11) * 0x1p-53);
+  }
+  return values;
+}
+
+/// Copies of one buffer, taken in turn; enough of them to leave a 32 MB last-level cache behind, where `cold`.
+template <class T>
+class Rotating {
+ public:
+  explicit Rotating(const std::vector<T>& values, bool cold = true) {
+    const std::size_t bytes = values.size() * sizeof(T);
+    copies_.assign(cold ? 1 + (std::size_t{96} << 20) / (bytes + 1) : 1, values);
+    if (copies_.size() > 64) copies_.resize(64, values);
+  }
+  T* next() { return copies_[turn_++ % copies_.size()].data(); }
+
+ private:
+  std::vector<std::vector<T>> copies_;
+  std::size_t turn_ = 0;
+};
+
+/// Ends the program unless the two agree: a kernel that is wrong has no speed.
+inline void require_near(const std::string& what, double got, double want, double tolerance) {
+  if (std::abs(got - want) <= tolerance || (std::isnan(got) && std::isnan(want))) return;
+  std::fprintf(stderr, "%s: expected %.9g, got %.9g\n", what.c_str(), want, got);
+  std::exit(1);
+}
+
+/// Registers `body`, which runs the kernel once, under name/threads. Rates per call: bytes moved, FLOPs, items; 0: none.
+struct Work {
+  double bytes = 0, flops = 0, items = 0;
+};
+inline void add(const std::string& name, Work work, std::function<void()> body) {
+  for (int threads : {1, 2})
+    benchmark::RegisterBenchmark((name + "/threads:" + std::to_string(threads)).c_str(), [=](benchmark::State& state) {
+      set_num_threads(threads);
+      for (auto _ : state) body();
+      const auto rate = benchmark::Counter::kIsIterationInvariantRate;
+      if (work.bytes > 0) state.counters["GB/s"] = benchmark::Counter(work.bytes * 1e-9, rate);
+      if (work.flops > 0) state.counters["GFLOP/s"] = benchmark::Counter(work.flops * 1e-9, rate);
+      if (work.items > 0) state.counters["items/s"] = benchmark::Counter(work.items, rate);
+      set_num_threads(0);
+    })->UseRealTime();
+}
+
+inline int run(int argc, char** argv) {
+  std::fprintf(stderr, "instruction set: %s\n", kernels::name_of(kernels::best_isa()));
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
+
+}  // namespace heddle::bench
