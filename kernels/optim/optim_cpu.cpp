@@ -12,7 +12,7 @@
 namespace heddle::kernels {
 namespace {
 
-constexpr std::int64_t grain = 16384;
+constexpr std::int64_t grain = 32768;
 
 template <class T>
 std::int64_t total(int count, const ParameterSlice<T>* slices) {

@@ -1,43 +1,31 @@
-// Random numbers on the CPU. Words are drawn for 64 Philox blocks at a time, one vector lane a block, into four arrays in
-// cache, and turned into numbers from there: about 40 integer operations a word, and everything vectorises.
+// Random numbers on the CPU: words are drawn 256 at a time into cache (philox_vector.hpp) and turned into numbers from there.
 #include <cmath>
 
 #include "heddle/base/isa.hpp"
 #include "heddle/base/parallel.hpp"
+#include "kernels/random/philox_vector.hpp"
 #include "kernels/random/random.hpp"
 #include "kernels/vector_math.hpp"
 
 namespace heddle::kernels {
 namespace {
 
-constexpr std::int64_t group = 64;              // Philox blocks drawn together
-constexpr std::int64_t grain = 64 * group * 4;  // elements in a piece of work
+constexpr int group = 256;                  // words drawn together
+constexpr std::int64_t grain = 64 * group;  // elements in a piece of work
 
-struct Words {
-  std::uint32_t of[4][group];
-};
-
-HD_INLINE void draw(const RandomKey& key, std::uint32_t first, Words& words) {
-  const std::uint64_t step = key.device_step ? *key.device_step : key.step;
-  const std::uint32_t use = static_cast<std::uint32_t>(key.purpose) << 24 | key.call;
-  for (std::uint32_t i = 0; i < group; ++i) {
-    const PhiloxBlock block =
-        philox(key.seed, first + i, use, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32));
-    for (int w = 0; w < 4; ++w) words.of[w][i] = block.word[w];
-  }
-}
-
-// Calls turn(words, numbers) for every group, and copies out the part that is asked for.
+// Calls turn(words, numbers) for every group, and copies out the part of the last that is asked for.
 template <class T, class F>
 void fill(std::int64_t count, const RandomKey& key, T* out, F turn) {
   parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
-    Words words;
-    T numbers[group * 4];
-    for (; begin < end; begin += group * 4) {
-      draw(key, static_cast<std::uint32_t>(begin / 4), words);
-      const std::int64_t n = end - begin < group * 4 ? end - begin : group * 4;
-      turn(words, n == group * 4 ? out + begin : numbers);
-      if (n < group * 4)
+    const VectorPhilox philox_of_key(key);
+    std::uint32_t words[group + philox_batch];
+    T numbers[group];
+    for (; begin < end; begin += group) {
+      philox_of_key.generate(static_cast<std::uint32_t>(begin / 4), group / 4,
+                             [&](int i, Words some) HD_INLINE_LAMBDA { store(words + i, some); });
+      const std::int64_t n = end - begin < group ? end - begin : group;
+      turn(words, n == group ? out + begin : numbers);
+      if (n < group)
         for (std::int64_t i = 0; i < n; ++i) out[begin + i] = numbers[i];
     }
   });
@@ -46,28 +34,23 @@ void fill(std::int64_t count, const RandomKey& key, T* out, F turn) {
 template <class T>
 void uniform(Stream, std::int64_t count, RandomKey key, T low, T high, T* out) {
   const T range = high - low;
-  fill(
-      count, key, out, [=](const Words& words, T* to) __attribute__((always_inline)) {
-        for (int i = 0; i < group; ++i)
-          for (int w = 0; w < 4; ++w) to[4 * i + w] = low + range * static_cast<T>(uniform01(words.of[w][i]));
-      });
+  fill(count, key, out, [=](const std::uint32_t* words, T* to) HD_INLINE_LAMBDA {
+    for (int i = 0; i < group; ++i) to[i] = low + range * static_cast<T>(uniform01(words[i]));
+  });
 }
 
 template <class T>
 void normal(Stream, std::int64_t count, RandomKey key, T mean, T deviation, T* out) {
-  fill(
-      count, key, out, [=](const Words& words, T* to) __attribute__((always_inline)) {
-        for (int i = 0; i < group; ++i)
-          for (int pair = 0; pair < 2; ++pair) {
-            const T u0 = static_cast<T>(uniform01(words.of[2 * pair][i])),
-                    u1 = static_cast<T>(uniform01(words.of[2 * pair + 1][i]));
-            const T radius = std::sqrt(-2 * vector_log(1 - u0));
-            T sine, cosine;
-            vector_sincos_turn(u1, sine, cosine);
-            to[4 * i + 2 * pair] = mean + deviation * (radius * cosine);
-            to[4 * i + 2 * pair + 1] = mean + deviation * (radius * sine);
-          }
-      });
+  fill(count, key, out, [=](const std::uint32_t* words, T* to) HD_INLINE_LAMBDA {
+    for (int i = 0; i < group; i += 2) {
+      const T u0 = static_cast<T>(uniform01(words[i])), u1 = static_cast<T>(uniform01(words[i + 1]));
+      const T radius = std::sqrt(-2 * vector_log(1 - u0));
+      T sine, cosine;
+      vector_sincos_turn(u1, sine, cosine);
+      to[i] = mean + deviation * (radius * cosine);
+      to[i + 1] = mean + deviation * (radius * sine);
+    }
+  });
 }
 
 template <class T>
