@@ -11,7 +11,7 @@ namespace heddle::data {
 
 struct FindOptions {
   /// Where the user says the data is; empty: $CIFAR10_DIR, then `download_folder`. "synthetic" asks for the stand-in.
-  std::filesystem::path folder;
+  std::filesystem::path folder = {};
   /// Where a download is kept, as download_folder/cifar-10-batches-bin.
   std::filesystem::path download_folder = "data";
   bool download = true;

@@ -75,7 +75,7 @@ class StepLR : public LRScheduler {
 class MultiStepLR : public LRScheduler {
  public:
   struct Options {
-    std::vector<std::int64_t> milestones;
+    std::vector<std::int64_t> milestones = {};
     double gamma = 0.1;
   };
   MultiStepLR(Optimizer& optimizer, Options options);
@@ -139,7 +139,7 @@ class OneCycleLR : public LRScheduler {
 class PiecewiseLinear : public LRScheduler {
  public:
   struct Options {
-    std::vector<std::pair<double, double>> points;
+    std::vector<std::pair<double, double>> points = {};
     /// Steps in a unit of the points' time: 1 where these are steps, the batches of an epoch where they are epochs.
     std::int64_t steps_per_unit = 1;
     /// Only change the rate at whole units.
