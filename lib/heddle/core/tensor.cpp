@@ -76,14 +76,19 @@ void Tensor::require_dtype(DType expected) const {
         name_of(dtype()), shape().str());
 }
 
-double Tensor::item_as_double() const {
-  check(numel() == 1, "item", "expected a tensor of one element, got shape {}", shape().str());
-  return visit_any(dtype(), [&]<class T>(TypeTag<T>) {
+namespace {
+template <class Number> Number only_element(const Tensor& t) {
+  check(t.numel() == 1, "item", "expected a tensor of one element, got shape {}", t.shape().str());
+  return visit_any(t.dtype(), [&]<class T>(TypeTag<T>) {
     T value;
-    backend::copy_bytes(&value, cpu, raw_data(), device(), sizeof value);
-    return static_cast<double>(value);
+    backend::copy_bytes(&value, cpu, t.raw_data(), t.device(), sizeof value);
+    return static_cast<Number>(value);
   });
 }
+}  // namespace
+
+double Tensor::item_as_double() const { return only_element<double>(*this); }
+std::int64_t Tensor::item_as_integer() const { return only_element<std::int64_t>(*this); }
 
 void Tensor::copy_to(void* memory) const {
   const Tensor source = dense_copy(*this);

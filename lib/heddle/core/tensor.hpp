@@ -56,7 +56,9 @@ class Tensor {
   }
   void* raw_data() const;
   /// The only element of a tensor of one element, converted to T; waits for the device.
-  template <class T = double> T item() const { return static_cast<T>(item_as_double()); }
+  template <class T = double> T item() const {
+    return is_floating_point(dtype()) ? static_cast<T>(item_as_double()) : static_cast<T>(item_as_integer());
+  }
   /// All elements in row-major order; waits for the device. Error unless T is the element type.
   template <class T> std::vector<T> to_vector() const {
     require_dtype(dtype_of<T>);
@@ -122,6 +124,7 @@ class Tensor {
  private:
   void require_dtype(DType expected) const;
   double item_as_double() const;
+  std::int64_t item_as_integer() const;
   detail::TensorImpl& get() const;
 
   std::shared_ptr<detail::TensorImpl> impl_;
