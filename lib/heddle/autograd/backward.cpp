@@ -64,7 +64,10 @@ class Engine {
  public:
   void send(const Edge& edge, Tensor gradient) {
     if (edge.leaf) {
-      accumulate(*edge.leaf, std::move(gradient));
+      if (edge.leaf->hooks.empty())
+        accumulate(*edge.leaf, std::move(gradient));
+      else
+        hooked(edge.leaf).add(gradient);
       return;
     }
     auto [slot, fresh] = waiting_.try_emplace(edge.node.get());
@@ -81,17 +84,28 @@ class Engine {
       if (auto meta = node->retained.lock()) meta->grad = empty_like(gradient).copy_(gradient);
       step(*node, std::move(gradient), retain_graph);
     }
+    for (auto& [leaf, gathered] : hooked_) accumulate(*leaf, std::move(gathered.sum));
   }
 
  private:
+  // A leaf's hooks see its gradient once, whole: the terms wait until all of them are there.
+  Gathered& hooked(const std::shared_ptr<Meta>& leaf) {
+    for (auto& [other, gathered] : hooked_)
+      if (other == leaf) return gathered;
+    return hooked_.emplace_back(leaf, Gathered{}).second;
+  }
+
   void step(Node& node, Tensor dy, bool retain_graph) {
-    check(!node.freed, "backward", "expected a graph that is still there, got one (at op '{}') that an earlier backward freed: pass "
-          "retain_graph = true to that one", node.op);
+    check(!node.freed, "backward",
+          "expected a graph that is still there, got one (at op '{}') that an earlier backward freed: pass "
+          "retain_graph = true to that one",
+          node.op);
     std::vector<bool> wanted;
     for (const Edge& edge : node.edges) wanted.push_back(edge.wanted());
     Grads grads = node.backward(dy, Needs(std::move(wanted)));
     dy = {};
-    check(grads.size() == node.edges.size(), node.op, "expected backward to give {} gradients, got {}", node.edges.size(), grads.size());
+    check(grads.size() == node.edges.size(), node.op, "expected backward to give {} gradients, got {}", node.edges.size(),
+          grads.size());
     std::vector<Edge> edges = node.edges;
     if (!retain_graph) node.release();
     for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -105,6 +119,7 @@ class Engine {
   using Numbered = std::pair<std::uint64_t, std::shared_ptr<Node>>;
   std::priority_queue<Numbered> order_;
   std::unordered_map<Node*, Gathered> waiting_;
+  std::vector<std::pair<std::shared_ptr<Meta>, Gathered>> hooked_;
 };
 
 }  // namespace
@@ -141,6 +156,8 @@ void Tensor::set_grad(Tensor gradient) {
     check(gradient.shape() == shape() && gradient.dtype() == dtype() && gradient.device() == device(), "set_grad",
           "expected a {} gradient of shape {} on {}, got {} {} on {}", name_of(dtype()), shape().str(), device().str(),
           name_of(gradient.dtype()), gradient.shape().str(), gradient.device().str());
+  // Later gradients are added to it in place, which takes a dense one.
+  if (gradient.defined() && !gradient.is_contiguous()) gradient = empty_like(gradient).copy_(gradient);
   meta_of(*this).grad = std::move(gradient);
 }
 
@@ -162,11 +179,13 @@ Tensor Tensor::detach() const {
 
 void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
   check(requires_grad(), "backward", "expected a tensor made from one that requires grad, got one without history");
-  check(gradient.defined() || numel() == 1, "backward", "expected a tensor of one element, or a gradient, got shape {}", shape().str());
+  check(gradient.defined() || numel() == 1, "backward", "expected a tensor of one element, or a gradient, got shape {}",
+        shape().str());
   NoGradGuard guard;
   Tensor seed = ones_like(*this);
   if (gradient.defined()) {
-    check(gradient.shape() == shape(), "backward", "expected a gradient of shape {}, got {}", shape().str(), gradient.shape().str());
+    check(gradient.shape() == shape(), "backward", "expected a gradient of shape {}, got {}", shape().str(),
+          gradient.shape().str());
     seed.copy_(gradient);
   }
   auto meta = std::static_pointer_cast<autograd::Meta>(impl_->autograd);

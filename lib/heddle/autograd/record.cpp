@@ -12,9 +12,13 @@ namespace {
 thread_local bool grad_enabled = true;
 }
 
-bool is_grad_enabled() { return grad_enabled; }
+bool is_grad_enabled() {
+  return grad_enabled;
+}
 NoGradGuard::NoGradGuard() : before_(std::exchange(grad_enabled, false)) {}
-NoGradGuard::~NoGradGuard() { grad_enabled = before_; }
+NoGradGuard::~NoGradGuard() {
+  grad_enabled = before_;
+}
 
 namespace autograd {
 namespace {
@@ -36,12 +40,15 @@ Saved::Saved(const Tensor& tensor) {
 
 const Tensor& Saved::get(std::string_view op) const {
   if (tensor_.defined() && tensor_.impl()->storage->version != version_)
-    fail(op, fmt::format("expected the tensor of shape {} that backward needs as it was, got one written in place since forward",
-                         tensor_.shape().str()));
+    fail(op,
+         fmt::format("expected the tensor of shape {} that backward needs as it was, got one written in place since forward",
+                     tensor_.shape().str()));
   return tensor_;
 }
 
-Meta* find_meta(const Tensor& tensor) { return static_cast<Meta*>(tensor.impl()->autograd.get()); }
+Meta* find_meta(const Tensor& tensor) {
+  return static_cast<Meta*>(tensor.impl()->autograd.get());
+}
 
 Meta& meta_of(const Tensor& tensor) {
   auto& slot = tensor.impl()->autograd;
@@ -49,8 +56,12 @@ Meta& meta_of(const Tensor& tensor) {
   return static_cast<Meta&>(*slot);
 }
 
-bool needs_grad(std::initializer_list<Tensor> inputs) { return grad_enabled && std::any_of(inputs.begin(), inputs.end(), takes_part); }
-bool needs_grad(const std::vector<Tensor>& inputs) { return grad_enabled && std::any_of(inputs.begin(), inputs.end(), takes_part); }
+bool needs_grad(std::initializer_list<Tensor> inputs) {
+  return grad_enabled && std::any_of(inputs.begin(), inputs.end(), takes_part);
+}
+bool needs_grad(const std::vector<Tensor>& inputs) {
+  return grad_enabled && std::any_of(inputs.begin(), inputs.end(), takes_part);
+}
 
 Tensor record(std::string_view op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward) {
   if (!needs_grad(inputs)) return output;
