@@ -180,9 +180,8 @@ ValuesAndIndices extreme_along(const char* where, Reduce op, const Tensor& x, in
   if (needs_grad({x})) {
     values = record(where, {x}, values, [=, size = x.dim() ? x.size(dim) : 1](const Tensor& dy, const Needs&) -> Grads {
       // 1 at the winner, 0 elsewhere, from comparing its place to each.
-      Shape line = kept;
-      if (line.rank()) line[dim] = size;
-      for (int d = 0; d < line.rank(); ++d) line[d] = d == dim ? size : 1;
+      Shape line;
+      for (int d = 0; d < kept.rank(); ++d) line.push_back(d == dim ? size : 1);
       const Tensor places = reshaped(arange(0, static_cast<double>(size), 1, {int64, dy.device()}), line);
       return {eq(index, places).to(dy.dtype()) * reshaped(dy, kept)};
     });
