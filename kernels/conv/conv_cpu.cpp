@@ -1,4 +1,8 @@
 // Which algorithm computes a convolution on the CPU.
+#include <cstdlib>
+#include <string>
+
+#include "heddle/base/error.hpp"
 #include "heddle/base/isa.hpp"
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
@@ -12,8 +16,18 @@ const Conv2dKernels<T>& kernels_of() {
 }
 
 template <class T>
-const Conv2dKernels<T>& choose(const ConvShape&, ConvPass pass) {
-  return pass == ConvPass::grad_weight ? kernels_of<T, DirectWeightConv>() : kernels_of<T, DirectConv>();
+const Conv2dKernels<T>& choose(const ConvShape& shape, ConvPass pass) {
+  const bool weight = pass == ConvPass::grad_weight;
+  const ConvChoice choice = conv_choice();
+  // With few channels, transforming a tile takes longer than its multiplications save.
+  const bool pays = shape.c >= 8 && shape.k >= 8;
+  if constexpr (sizeof(T) == 4) {
+    const auto& winograd = weight ? CpuTable<this_isa, ConvAlgorithm<T, WinogradWeightConv>>::get({}).serves
+                                  : CpuTable<this_isa, ConvAlgorithm<T, WinogradConv>>::get({}).serves;
+    if (choice != ConvChoice::direct && (pays || choice == ConvChoice::winograd) && winograd(shape, pass))
+      return weight ? kernels_of<T, WinogradWeightConv>() : kernels_of<T, WinogradConv>();
+  }
+  return weight ? kernels_of<T, DirectWeightConv>() : kernels_of<T, DirectConv>();
 }
 
 template <class T>
@@ -53,6 +67,18 @@ const Conv2dKernels<double>& CpuTable<this_isa, Conv2dKernels<double>>::get(Vari
 }
 
 #if HEDDLE_ISA_IS_BASE
+ConvChoice conv_choice() {
+  static const ConvChoice choice = [] {
+    const char* wish = std::getenv("HEDDLE_CONV");
+    const std::string name = wish ? wish : "";
+    if (name.empty() || name == "auto") return ConvChoice::automatic;
+    if (name == "direct") return ConvChoice::direct;
+    if (name == "winograd") return ConvChoice::winograd;
+    fail("HEDDLE_CONV", "expected direct, winograd or auto, got '" + name + "'");
+  }();
+  return choice;
+}
+
 template <>
 const Conv2dKernels<float>& Conv2dKernels<float>::cpu(Variant v) {
   return cpu_table<Conv2dKernels<float>>(v);

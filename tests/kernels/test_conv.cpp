@@ -14,18 +14,19 @@ using kernels::Conv2dKernels;
 using kernels::ConvPass;
 using kernels::ConvShape;
 
-// Errors relative to the sum of the terms' magnitudes; a missing or misplaced term is far above them.
+// Errors relative to the largest sum of terms' magnitudes of the tensor (Winograd's tiles spread an error over their 16
+// outputs, of which one at a border may have few terms itself); a missing or misplaced term is far above them.
 template <class T>
-constexpr double tolerance = sizeof(T) == 4 ? 1e-5 : 1e-13;
+constexpr double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
 
 template <class T>
 void require_close(const char* what, const std::vector<T>& got, const ConvReference& expected) {
   INFO(what);
   REQUIRE(got.size() == expected.value.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double error = std::fabs(got[i] - expected.value[i]), allowed = tolerance<T> * (expected.magnitude[i] + 1e-3);
-    if (!(error <= allowed)) FAIL("element " << i << ": expected " << expected.value[i] << ", got " << got[i]);
-  }
+  const double allowed = tolerance<T> * *std::max_element(expected.magnitude.begin(), expected.magnitude.end());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    if (!(std::fabs(got[i] - expected.value[i]) <= allowed))
+      FAIL("element " << i << ": expected " << expected.value[i] << ", got " << got[i] << ", which may differ by " << allowed);
 }
 
 template <class T>
@@ -135,15 +136,16 @@ TEST_CASE("conv: groups", "[conv]") {
 
 TEST_CASE("conv: sizes around vector and tile borders", "[conv]") {
   for (int size : {1, 2, 3, 4, 6, 7, 8, 9, 15, 16, 17, 18, 31, 32, 33})
-    for (int pad : {0, 1, 2}) {
-      if (size + 2 * pad < 3) continue;
-      ConvShape s = square(2, 3, size, 5, 3, 1, pad, 1);
-      check_both(s);
-      s.h = 5;
-      if (s.out_w() > 0) check_both(s);
-      std::swap(s.h, s.w);
-      check_both(s);
-    }
+    for (int pad : {0, 1, 2})
+      for (int c : {3, 9}) {  // few channels and enough for Winograd
+        if (size + 2 * pad < 3) continue;
+        ConvShape s = square(2, c, size, c + 2, 3, 1, pad, 1);
+        check_both(s);
+        s.h = 5;
+        check_both(s);
+        std::swap(s.h, s.w);
+        check_both(s);
+      }
   check_both(square(40, 4, 4, 4, 3, 1, 1, 1));  // many small images in one chunk
   check_both(square(35, 2, 1, 3, 1, 1, 0, 1));
   check_both(square(1, 8, 96, 3, 3, 1, 1, 1));  // bands of rows
