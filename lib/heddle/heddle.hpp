@@ -9,6 +9,7 @@
 #include "heddle/base/error.hpp"
 #include "heddle/base/file.hpp"
 #include "heddle/base/parallel.hpp"
+#include "heddle/base/stream.hpp"
 #include "heddle/core/allocator.hpp"
 #include "heddle/core/backend.hpp"
 #include "heddle/core/random.hpp"

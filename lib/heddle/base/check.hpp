@@ -1,5 +1,5 @@
 // Checks for our own sources: a condition, the place, and a message in fmt's syntax that says what was expected and what
-// came. Not for public headers, which leak no dependency.
+// came. Internal: public headers leak no dependency.
 #pragma once
 
 #include <fmt/format.h>

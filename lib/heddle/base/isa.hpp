@@ -1,4 +1,4 @@
-// One CPU kernel file, several instruction sets: which one this compilation is for, and which one this machine runs.
+// One CPU kernel file, several instruction sets: which one this compilation is for, and which one this machine runs. Internal.
 //
 // CMake compiles every kernels/*/*_cpu.cpp once for each instruction set, with HEDDLE_ISA set to base, v3 or v4 (x86-64
 // alone has the last two). A kernel file keeps everything in an unnamed namespace, so that no two compilations share a

@@ -1,5 +1,6 @@
 #include "heddle/core/safetensors.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -34,6 +35,7 @@ void save_safetensors(const std::filesystem::path& path, const Safetensors& cont
   if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
   std::size_t offset = 0;
   for (const auto& [name, t] : content.tensors) {
+    check(name != "__metadata__", "safetensors", "expected another name than '{}', which the format keeps for itself", name);
     check(!header.contains(name), "safetensors", "expected each name once, got '{}' again", name);
     const std::size_t bytes = static_cast<std::size_t>(t.numel()) * size_of(t.dtype());
     header[name] = {{"dtype", file_name_of(t.dtype())},
@@ -41,7 +43,12 @@ void save_safetensors(const std::filesystem::path& path, const Safetensors& cont
                     {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
-  std::string text = header.dump();
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    fail("safetensors", fmt::format("expected names and metadata in UTF-8 for {}, got other bytes", path.string()));
+  }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the tensors are aligned in a mapped file
   AtomicFile file(path);
   const std::uint64_t length = text.size();
@@ -68,6 +75,7 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
   const std::size_t start = sizeof length + length, available = file.size() - start;
 
   Safetensors content;
+  std::vector<std::pair<std::size_t, std::size_t>> taken;
   for (const auto& [name, entry] : header.items()) {
     try {
       if (name == "__metadata__") {
@@ -82,12 +90,21 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
         if (size < 0 || __builtin_mul_overflow(expected, static_cast<std::size_t>(size), &expected)) refuse(fmt::format("shape {} for '{}'", shape.str(), name));
       if (begin > end || end > available || end - begin != expected)
         refuse(fmt::format("bytes [{}, {}) of {} for '{}' of shape {}", begin, end, available, name, shape.str()));
+      taken.emplace_back(begin, end);
       Tensor t = empty(shape, {.dtype = dtype});
       if (expected) std::memcpy(t.raw_data(), file.data() + start + begin, expected);
       content.tensors.emplace_back(name, std::move(t));
     } catch (const nlohmann::json::exception& error) {
       refuse(fmt::format("a malformed entry '{}': {}", name, error.what()));
     }
+  }
+  // The tensors' bytes must follow each other without overlap, and without gaps in which something could hide.
+  std::sort(taken.begin(), taken.end());
+  taken.emplace_back(available, available);
+  std::size_t reached = 0;
+  for (const auto& [begin, end] : taken) {
+    if (begin != reached) refuse(fmt::format("tensors that {} at byte {} of {}", begin < reached ? "overlap" : "leave a gap", std::min(begin, reached), available));
+    reached = end;
   }
   return content;
 }

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs the CIFAR-10 program.
+#
+#   examples/run.sh                            trains bottleneck-batch by its recipe
+#   examples/run.sh train --arch compact --norm group --epochs 1
+#   examples/run.sh --help                     whatever is given goes to the program
+#
+# What is missing to build is installed first (Debian, Ubuntu), the data set is downloaded to data/ unless --data or
+# CIFAR10_DIR says where it is. Paths are relative to where the script is started.
+set -euo pipefail
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$project/examples/setup.sh"
+
+build=$project/build/release
+
+# What the set-up and the build say goes to stderr: stdout is the program's.
+{
+  heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev curl ca-certificates
+  mkdir -p "$build"
+  echo "Building examples/cifar10 (its log is $build/build.log) ..."
+  if ! { cmake -S "$project" --preset release -DHEDDLE_BUILD_TESTS=OFF &&
+    cmake --build "$build" --target cifar10 -j "$(heddle_jobs)"; } >"$build/build.log" 2>&1; then
+    tail -n 40 "$build/build.log"
+    exit 1
+  fi
+} >&2
+
+if [ $# -gt 0 ]; then exec "$build/examples/cifar10/cifar10" "$@"; fi
+results=$PWD/runs/bottleneck-batch
+echo "Training bottleneck-batch by its recipe."
+"$build/examples/cifar10/cifar10" train --arch bottleneck --norm batch --out "$results"
+echo "The results are in $results"

@@ -1,0 +1,72 @@
+# What examples/run.sh and tests/run.sh share; they source it. It looks for what a build needs and installs what is missing
+# where apt-get is the way to do so (Debian, Ubuntu); elsewhere it lists what is missing and stops. Where nothing is
+# missing it uses no network.
+#
+#   heddle_require PACKAGE...   makes sure that these are there, named as Debian's packages
+#   heddle_jobs                 prints how many compilers to run at once
+
+# The command that a package is needed for, or a header of it; nothing where the package is only files.
+heddle_probe() {
+  case $1 in
+    cmake | ccache | git | curl) echo "command $1" ;;
+    g++) echo "command ${CXX:-c++}" ;;
+    ninja-build) echo "command ninja ninja-build" ;;
+    libfmt-dev) echo "header fmt/format.h" ;;
+    libcli11-dev) echo "header CLI/CLI.hpp" ;;
+    nlohmann-json3-dev) echo "header nlohmann/json.hpp" ;;
+    libstb-dev) echo "header stb/stb_image.h" ;;
+    catch2) echo "header catch2/catch.hpp catch2/catch_all.hpp" ;;
+    libbenchmark-dev) echo "header benchmark/benchmark.h" ;;
+    ca-certificates) echo "file /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem" ;;
+    *) echo "heddle_probe: nothing known about $1" >&2; return 1 ;;
+  esac
+}
+
+heddle_present() {
+  local kind candidates candidate
+  read -r kind candidates <<<"$(heddle_probe "$1")"
+  for candidate in $candidates; do
+    case $kind in
+      command) command -v "$candidate" >/dev/null && return ;;
+      file) [ -e "$candidate" ] && return ;;
+      header) "${CXX:-c++}" -E -x c++ -include "$candidate" /dev/null >/dev/null 2>&1 && return ;;
+    esac
+  done
+  return 1
+}
+
+heddle_require() {
+  local package missing=()
+  for package in "$@"; do heddle_present "$package" || missing+=("$package"); done
+  if [ ${#missing[@]} -gt 0 ]; then
+    if ! command -v apt-get >/dev/null; then
+      echo "Missing, by the names of Debian's packages: ${missing[*]}" >&2
+      echo "Please install them by your system's own means, then start this again." >&2
+      return 1
+    fi
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+      command -v sudo >/dev/null || { echo "Missing: ${missing[*]}; installing them takes root or sudo." >&2; return 1; }
+      as_root=(sudo)
+    fi
+    echo "Installing what is missing: ${missing[*]}"
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  fi
+  local version
+  version=$(cmake --version | sed -n 's/^cmake version //p')
+  if [ "$(printf '%s\n' 3.25 "$version" | sort -V | head -n 1)" != 3.25 ]; then
+    echo "Expected cmake 3.25 or later, got $version; see https://cmake.org/download for a newer one." >&2
+    return 1
+  fi
+}
+
+# One compiler a core, as long as each has a gigabyte and a half of free memory.
+heddle_jobs() {
+  local cores memory jobs
+  cores=$(nproc 2>/dev/null || echo 1)
+  memory=$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo 2>/dev/null || true)
+  jobs=$cores
+  if [ -n "$memory" ] && [ $((memory / 1536)) -lt "$cores" ]; then jobs=$((memory / 1536)); fi
+  echo $((jobs > 0 ? jobs : 1))
+}
