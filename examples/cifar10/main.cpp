@@ -1,4 +1,4 @@
-// cifar10: trains, describes and evaluates the five networks.
+// cifar10: trains, describes, evaluates and compares the five networks.
 //
 // Exit status: 0 done, 1 an error (told on standard error), 2 a mistake on the command line.
 #include <fmt/format.h>
@@ -14,13 +14,17 @@ int main(int argc, char** argv) {
       "  cifar10 train                                  bottleneck with batch norm, by its author's recipe\n"
       "  cifar10 train --arch compact --norm group --epochs 3\n"
       "  cifar10 summary --arch dilated                 the layer table\n"
-      "  cifar10 evaluate --model runs/bottleneck-batch/model.safetensors\n",
+      "  cifar10 evaluate --model runs/bottleneck-batch/model.safetensors\n"
+      "  cifar10 study --arch compact --epochs 3        all its norms, compared\n"
+      "  cifar10 compare runs/compact-batch runs/compact-group\n",
       "cifar10");
   app.require_subcommand(1);
   app.fallthrough();
   cifar10::add_train(app);
   cifar10::add_summary(app);
   cifar10::add_evaluate(app);
+  cifar10::add_compare(app);
+  cifar10::add_study(app);
   try {
     app.parse(argc, argv);
     return 0;

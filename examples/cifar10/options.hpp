@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -15,9 +16,9 @@ namespace cifar10 {
 struct TrainOptions {
   std::string arch = "bottleneck", norm = "batch";
   std::string device = "auto";
-  std::filesystem::path data, out;  ///< empty: found, and runs/ARCH-NORM
-  std::optional<int> epochs, batch;
-  std::optional<double> lr, momentum;
+  std::filesystem::path data = {}, out = {};  ///< empty: found, and runs/ARCH-NORM
+  std::optional<int> epochs = {}, batch = {};
+  std::optional<double> lr = {}, momentum = {};
   std::uint64_t seed = 1;
   int threads = 0;
   std::int64_t limit = 0;  ///< train on the first images only; 0: all
@@ -32,14 +33,26 @@ struct SummaryOptions {
 struct EvaluateOptions {
   std::filesystem::path model, data;
   std::filesystem::path logits;  ///< where to write the test images' logits; empty: nowhere
-  std::string arch, norm;  ///< empty: what the file says
+  std::string arch, norm;        ///< empty: what the file says
   std::string device = "auto";
   int threads = 0;
 };
+
+struct CompareOptions {
+  std::vector<std::filesystem::path> runs;
+  std::filesystem::path out;  ///< empty: a new one under runs/
+  std::string title;
+};
+
+/// Lays finished (or running) runs over each other: compare.html, compare.png and compare.txt in a folder, the table on
+/// standard output.
+void compare(const CompareOptions& options);
 
 /// Each adds its subcommand to the program; running it is what the program then does.
 void add_train(CLI::App& app);
 void add_summary(CLI::App& app);
 void add_evaluate(CLI::App& app);
+void add_compare(CLI::App& app);
+void add_study(CLI::App& app);
 
 }  // namespace cifar10

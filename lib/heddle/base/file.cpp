@@ -68,6 +68,27 @@ void AtomicFile::commit() {
   }
 }
 
+AppendFile::AppendFile(std::filesystem::path path) : path_(std::move(path)) {
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+  check(descriptor_ >= 0, "file", "expected {} to be opened for writing, got: {}", path_.string(), std::strerror(errno));
+}
+
+AppendFile::~AppendFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void AppendFile::append(std::string_view piece) {
+  while (!piece.empty()) {
+    const ssize_t written = ::write(descriptor_, piece.data(), piece.size());
+    if (written < 0 && errno == EINTR) continue;
+    check(written >= 0, "file", "expected {} to be written, got: {}", path_.string(), std::strerror(errno));
+    piece.remove_prefix(static_cast<std::size_t>(written));
+  }
+  // What cannot be flushed (a pipe, some mounts) is not at fault.
+  const bool flushed = ::fsync(descriptor_) == 0 || errno == EINVAL || errno == ENOTSUP;
+  check(flushed, "file", "expected {} to be flushed to the disk, got: {}", path_.string(), std::strerror(errno));
+}
+
 void write_file(const std::filesystem::path& path, std::string_view text) {
   AtomicFile file(path);
   file.write(text);

@@ -1,4 +1,4 @@
-// Files that are there whole or not at all.
+// Files that are there whole or not at all, and files that grow.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,24 @@ class AtomicFile {
   [[noreturn]] void refuse(const char* what);
 
   std::filesystem::path path_, temporary_;
+  int descriptor_ = -1;
+};
+
+/// A file that grows by whole pieces, each of which is on the disk when append() returns: what a run that is killed has told
+/// so far. Every failed write is an Error that names the file and the system's reason.
+class AppendFile {
+ public:
+  /// Starts an empty file; one that was there is gone.
+  explicit AppendFile(std::filesystem::path path);
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  void append(std::string_view piece);
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
   int descriptor_ = -1;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/isa.hpp"
 
 #if HEDDLE_WITH_CUDA
 #include "kernels/simt/runtime.hpp"
@@ -20,6 +21,8 @@ std::string why_no_cuda() { return "this build has no CUDA kernels (configure wi
 #endif
 
 }  // namespace
+
+std::string cpu_instruction_set() { return kernels::name_of(kernels::best_isa()); }
 
 DeviceChoice choose_device(const std::string& wish) {
   const int gpus = cuda_device_count();

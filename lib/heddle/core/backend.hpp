@@ -14,6 +14,9 @@ bool built_with_cuda();
 /// CUDA devices this process can use; 0 where there is no GPU or no driver.
 int cuda_device_count();
 
+/// The CPU kernels' instruction set on this machine: "base", "v3" or "v4" (of x86-64).
+std::string cpu_instruction_set();
+
 /// The device to use, and why, in one line for people.
 struct DeviceChoice {
   Device device;

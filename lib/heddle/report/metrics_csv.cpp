@@ -5,27 +5,24 @@
 #include <sstream>
 
 #include "heddle/base/check.hpp"
-#include "heddle/base/file.hpp"
 
 namespace heddle::report {
 
-MetricsCsv::MetricsCsv(const std::filesystem::path& path) : path_(path), file_(path) {
-  file_ << header << '\n' << std::flush;
-  check(file_.good(), "metrics", "expected {} to be writable, got an error", path_.string());
+MetricsCsv::MetricsCsv(const std::filesystem::path& path) : file_(path) {
+  file_.append(std::string(header) + '\n');
 }
 
 void MetricsCsv::add(const MetricsRow& row) {
-  file_ << fmt::format("{},{:.8g},{:.6f},{:.4f},{:.6f},{:.4f},{:.3f},{:.1f}\n", row.epoch, row.lr, row.train_loss, row.train_accuracy,
-                       row.test_loss, row.test_accuracy, row.seconds, row.images_per_second)
-        << std::flush;
-  check(file_.good(), "metrics", "expected {} to be writable, got an error at epoch {}", path_.string(), row.epoch);
+  file_.append(fmt::format("{},{:.8g},{:.6f},{:.4f},{:.6f},{:.4f},{:.3f},{:.1f}\n", row.epoch, row.lr, row.train_loss,
+                           row.train_accuracy, row.test_loss, row.test_accuracy, row.seconds, row.images_per_second));
 }
 
 std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path) {
   std::istringstream text(read_file(path));
   std::string line;
   std::getline(text, line);
-  check(line == MetricsCsv::header, "metrics", "expected the header '{}' in {}, got '{}'", MetricsCsv::header, path.string(), line);
+  check(line == MetricsCsv::header, "metrics", "expected the header '{}' in {}, got '{}'", MetricsCsv::header, path.string(),
+        line);
   std::vector<MetricsRow> rows;
   for (int number = 2; std::getline(text, line); ++number) {
     std::array<double, 8> values{};

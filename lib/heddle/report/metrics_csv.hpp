@@ -2,9 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
+
+#include "heddle/base/file.hpp"
 
 namespace heddle::report {
 
@@ -20,12 +21,11 @@ class MetricsCsv {
 
   /// Starts a file with its header. Error when it cannot be written.
   explicit MetricsCsv(const std::filesystem::path& path);
-  /// Appends a line and hands it to the system.
+  /// Appends a line and waits until it is on the disk.
   void add(const MetricsRow& row);
 
  private:
-  std::filesystem::path path_;
-  std::ofstream file_;
+  AppendFile file_;
 };
 
 /// Reads such a file back. Error that names the line of a wrong header, or of a row that has no eight numbers.

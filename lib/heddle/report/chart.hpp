@@ -1,0 +1,52 @@
+// Curves over epochs: axes with round numbers, lines, and what is shown when the mouse is over them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "heddle/report/surface.hpp"
+
+namespace heddle::report {
+
+struct Series {
+  std::string name;
+  std::vector<Point> points;  ///< x growing; a y that is not finite leaves a gap
+  std::size_t colour = 0;     ///< of paint::series
+  bool dashed = false;
+};
+
+struct Chart {
+  std::string title;  ///< with the unit: "Accuracy, %"
+  std::vector<Series> series;
+  int decimals = 2;        ///< of a value under the mouse; -1: four significant digits
+  bool from_zero = false;  ///< the vertical axis begins at 0
+};
+
+/// Round numbers (1, 2, 2.5 or 5 times a power of ten apart; whole numbers apart if `whole`), about `wanted` of them, the
+/// first at or below `low` and the last at or above `high`. Limits that are equal or not finite are moved apart first.
+std::vector<double> ticks(double low, double high, int wanted, bool whole = false);
+/// Ticks as text, with as many decimals as tell them apart.
+std::vector<std::string> tick_labels(const std::vector<double>& at);
+
+/// How a chart lies in its rectangle.
+struct Axes {
+  double left, top, width, height;  ///< of the plot, inside the labels
+  std::vector<double> x_ticks, y_ticks;
+  double x_low, x_high;  ///< the vertical axis spans y_ticks
+
+  double x(double value) const { return left + (value - x_low) / (x_high - x_low) * width; }
+  double y(double value) const {
+    return top + height - (value - y_ticks.front()) / (y_ticks.back() - y_ticks.front()) * height;
+  }
+};
+/// Axes for a chart in a rectangle whose labels have this font size.
+Axes layout(const Chart& chart, double x, double y, double width, double height, double font_size);
+
+/// Grid, labels and lines.
+void draw_plot(Surface& surface, const Chart& chart, const Axes& axes, double font_size);
+/// Title and legend in a row (or several) that begins at `at`; returns the height it took.
+double draw_legend(Surface& surface, const Chart& chart, Point at, double width, double font_size);
+/// The chart as an <svg> element that fills its parent's width, with the values of each epoch under the mouse.
+std::string chart_svg(const Chart& chart);
+
+}  // namespace heddle::report

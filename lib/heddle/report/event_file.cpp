@@ -1,0 +1,108 @@
+#include "heddle/report/event_file.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstring>
+
+namespace heddle::report {
+namespace {
+
+constexpr std::array<std::uint32_t, 256> crc_table = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82F63B78u : 0u);
+    table[i] = crc;
+  }
+  return table;
+}();
+
+template <class T>
+std::string little_endian(T value) {
+  std::string bytes;
+  for (std::size_t i = 0; i < sizeof value; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xFF);
+  return bytes;
+}
+
+// Protocol buffers: a field is its number and wire type (0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes), then
+// the value.
+std::string varint(std::uint64_t value) {
+  std::string bytes;
+  for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
+  return bytes + static_cast<char>(value);
+}
+std::string field(int number, int type, std::string_view value) {
+  return varint(static_cast<std::uint64_t>(number << 3 | type)).append(value);
+}
+std::string bytes_field(int number, std::string_view value) {
+  return field(number, 2, varint(value.size()).append(value));
+}
+std::string double_field(int number, double value) {
+  return field(number, 1, little_endian(std::bit_cast<std::uint64_t>(value)));
+}
+std::string float_field(int number, float value) {
+  return field(number, 5, little_endian(std::bit_cast<std::uint32_t>(value)));
+}
+
+double wall_time() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Rotated and shifted by a constant, so that a checksum of data that holds checksums is worth something.
+std::string masked_crc(std::string_view bytes) {
+  return little_endian(std::rotr(crc32c(bytes), 15) + 0xA282EAD8u);
+}
+
+std::string record(std::string_view event) {
+  const std::string length = little_endian(static_cast<std::uint64_t>(event.size()));
+  return length + masked_crc(length) + std::string(event) + masked_crc(event);
+}
+
+std::filesystem::path new_path(const std::filesystem::path& folder) {
+  char host[256] = "";
+  if (::gethostname(host, sizeof host - 1) != 0 || !*host) std::strcpy(host, "localhost");
+  for (int n = 0;; ++n) {
+    const auto path =
+        folder / fmt::format("events.out.tfevents.{}.{}.{}.{}", static_cast<std::int64_t>(wall_time()), host, ::getpid(), n);
+    if (!std::filesystem::exists(path)) return path;
+  }
+}
+
+}  // namespace
+
+std::uint32_t crc32c(std::string_view bytes) {
+  std::uint32_t crc = 0xFFFFFFFFu;
+  for (unsigned char byte : bytes) crc = crc >> 8 ^ crc_table[(crc ^ byte) & 0xFF];
+  return ~crc;
+}
+
+Scalars scalars_of(const MetricsRow& row) {
+  return {{"accuracy/train", row.train_accuracy},
+          {"accuracy/test", row.test_accuracy},
+          {"loss/train", row.train_loss},
+          {"loss/test", row.test_loss},
+          {"learning_rate", row.lr},
+          {"seconds_per_epoch", row.seconds},
+          {"images_per_second", row.images_per_second}};
+}
+
+EventFile::EventFile(const std::filesystem::path& folder) : file_(new_path(folder)) {
+  // Event { wall_time = 1; file_version = 3 }
+  file_.append(record(double_field(1, wall_time()) + bytes_field(3, "brain.Event:2")));
+}
+
+void EventFile::add(std::int64_t step, const Scalars& scalars) {
+  // Event { wall_time = 1; step = 2; summary = 5 }, Summary { value = 1 }, Value { tag = 1; simple_value = 2 }
+  std::string summary;
+  for (const auto& [tag, value] : scalars)
+    summary += bytes_field(1, bytes_field(1, tag) + float_field(2, static_cast<float>(value)));
+  const std::string event =
+      double_field(1, wall_time()) + field(2, 0, varint(static_cast<std::uint64_t>(step))) + bytes_field(5, summary);
+  file_.append(record(event));
+}
+
+}  // namespace heddle::report

@@ -1,0 +1,230 @@
+#include "heddle/report/run_report.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "heddle/base/check.hpp"
+#include "heddle/base/file.hpp"
+#include "heddle/report/curves.hpp"
+#include "heddle/report/html.hpp"
+
+namespace heddle::report {
+namespace {
+
+void check_report(const RunReport& r) {
+  const auto classes = static_cast<int>(r.class_names.size());
+  const auto named = [&](int index, const char* what) {
+    check(0 <= index && index < classes, "report", "expected a class below {} in {}, got {}", classes, what, index);
+  };
+  for (const auto& m : r.mistakes) named(m.label, "the mistakes"), named(m.predicted, "the mistakes");
+  for (const auto& s : r.samples) named(s.label, "the samples");
+  check(r.confusion.empty() || r.confusion.size() == r.class_names.size(), "report",
+        "expected a confusion matrix of {} rows, got {}", classes, r.confusion.size());
+  for (const auto& row : r.confusion)
+    check(row.size() == r.class_names.size(), "report", "expected confusion rows of {} numbers, got {}", classes, row.size());
+  check(r.class_counts.empty() || r.class_counts.size() == r.class_names.size(), "report", "expected {} class counts, got {}",
+        classes, r.class_counts.size());
+}
+
+std::string name_of(const RunReport& r, int index) {
+  return escape_html(r.class_names[static_cast<std::size_t>(index)]);
+}
+
+std::string section(std::string_view title, std::string_view note, std::string_view body) {
+  return fmt::format("<section>\n<h2>{}</h2>\n{}{}</section>\n", title,
+                     note.empty() ? "" : fmt::format("<p class=\"note\">{}</p>\n", note), body);
+}
+
+std::string facts_list(const Facts& facts) {
+  std::string list = "<dl>";
+  for (const auto& [name, value] : facts) list += fmt::format("<dt>{}</dt><dd>{}</dd>", escape_html(name), escape_html(value));
+  return list + "</dl>";
+}
+
+std::string pixels(const Image& image, const std::string& alt) {
+  return fmt::format("<img class=\"pixels\" src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{}\" loading=\"lazy\"/>",
+                     data_uri(image), image.width, image.height, alt);
+}
+
+std::string head(const RunReport& r) {
+  std::string html = fmt::format("<h1>{}</h1>\n", escape_html(r.title.empty() ? "Training" : r.title));
+  if (!r.warning.empty()) html += fmt::format("<p class=\"warn\">{}</p>\n", escape_html(r.warning));
+  if (r.epochs.empty()) return html;
+  const auto best = std::max_element(r.epochs.begin(), r.epochs.end(),
+                                     [](const auto& a, const auto& b) { return a.test_accuracy < b.test_accuracy; });
+  double seconds = 0;
+  for (const auto& row : r.epochs) seconds += row.seconds;
+  const auto& last = r.epochs.back();
+  const auto fact = [&](const std::string& value, const std::string& name) {
+    html += fmt::format("<div><b>{}</b><span>{}</span></div>", value, name);
+  };
+  html += "<div class=\"facts\">";
+  fact(fmt::format("{:.2f}%", last.test_accuracy), "test accuracy at the end");
+  fact(fmt::format("{:.2f}%", best->test_accuracy), fmt::format("best test accuracy, epoch {}", best->epoch));
+  fact(fmt::format("{:.2f}%", last.train_accuracy), "train accuracy at the end");
+  fact(std::to_string(r.epochs.size()), r.epochs.size() == 1 ? "epoch" : "epochs");
+  fact(seconds < 600 ? fmt::format("{:.1f} s", seconds) : fmt::format("{:.1f} min", seconds / 60), "of training");
+  fact(grouped(static_cast<std::int64_t>(last.images_per_second + 0.5)), "images a second");
+  return html + "</div>\n";
+}
+
+std::string curves(const RunReport& r) {
+  std::string body = "<div class=\"charts\">\n";
+  for (const auto& chart : charts_of_run(r.epochs)) body += chart_figure(chart);
+  body +=
+      "</div>\n<details><summary>Every epoch in numbers</summary><div class=\"scroll\"><table class=\"wide\"><thead><tr><th "
+      "class=\"n\">epoch</th>"
+      "<th class=\"n\">learning rate</th><th class=\"n\">train loss</th><th class=\"n\">train accuracy</th><th "
+      "class=\"n\">test loss</th>"
+      "<th class=\"n\">test accuracy</th><th class=\"n\">seconds</th><th class=\"n\">images/s</th></tr></thead><tbody>\n";
+  for (const auto& row : r.epochs)
+    body += fmt::format(
+        "<tr><td class=\"n\">{}</td><td class=\"n\">{:.4g}</td><td class=\"n\">{:.4f}</td><td class=\"n\">{:.2f}%</td><td "
+        "class=\"n\">{:.4f}</td>"
+        "<td class=\"n\">{:.2f}%</td><td class=\"n\">{:.2f}</td><td class=\"n\">{:.0f}</td></tr>\n",
+        row.epoch, row.lr, row.train_loss, row.train_accuracy, row.test_loss, row.test_accuracy, row.seconds,
+        row.images_per_second);
+  return section(
+      "Curves",
+      "Train is measured while the epoch runs, over a network that changes; test after it. Move over a curve for its numbers.",
+      body + "</tbody></table></div></details>\n");
+}
+
+std::string confusion_table(const RunReport& r) {
+  std::string table = "<table class=\"matrix\"><thead><tr><th></th>";
+  for (const auto& name : r.class_names) table += fmt::format("<th><span class=\"up\">{}</span></th>", escape_html(name));
+  table += "<th>right</th></tr></thead><tbody>\n";
+  for (std::size_t t = 0; t < r.confusion.size(); ++t) {
+    const std::string name = escape_html(r.class_names[t]);
+    std::int64_t total = 0;
+    for (std::int64_t count : r.confusion[t]) total += count;
+    table += fmt::format("<tr><th title=\"{0}\">{0}</th>", name);
+    for (std::size_t p = 0; p < r.confusion.size(); ++p) {
+      const std::int64_t count = r.confusion[t][p];
+      const double part = total ? static_cast<double>(count) / static_cast<double>(total) : 0,
+                   shade = t == p ? part : std::min(1.0, 4 * part);
+      table += fmt::format("<td class=\"{}{}{}\" style=\"--v:{:.2f}\" title=\"{} taken for {}: {} ({:.1f}%)\">{}</td>",
+                           t == p ? "h" : "m", shade > 0.55 ? " s" : "", count > 999 ? " l" : "", shade, name,
+                           escape_html(r.class_names[p]), count, 100 * part, count);
+    }
+    table += total ? fmt::format("<td><b>{:.1f}%</b></td></tr>\n",
+                                 100.0 * static_cast<double>(r.confusion[t][t]) / static_cast<double>(total))
+                   : "<td>–</td></tr>\n";
+  }
+  return table + "</tbody></table>\n";
+}
+
+std::string confusion(const RunReport& r) {
+  // Each pair of classes once a direction; the most frequent confusions first.
+  std::vector<std::tuple<std::int64_t, int, int>> pairs;
+  for (int t = 0; t < static_cast<int>(r.confusion.size()); ++t)
+    for (int p = 0; p < static_cast<int>(r.confusion.size()); ++p)
+      if (const auto count = r.confusion[static_cast<std::size_t>(t)][static_cast<std::size_t>(p)]; t != p && count > 0)
+        pairs.emplace_back(-count, t, p);
+  std::sort(pairs.begin(), pairs.end());
+  pairs.resize(std::min<std::size_t>(pairs.size(), 5));
+  std::string note = "Rows: what an image is; columns: what it was taken for. ";
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const auto& [count, t, p] = pairs[i];
+    note += fmt::format("{}{} for {} ({})", i ? ", " : "Most often confused: ", name_of(r, t), name_of(r, p), -count);
+  }
+  // A table of a hundred columns is read on no screen.
+  const bool table = r.class_names.size() <= 24;
+  return section(
+      "Confusion matrix", note,
+      table ? confusion_table(r)
+            : fmt::format("<img class=\"plain\" src=\"{}\" alt=\"Confusion matrix\"/>\n", data_uri(draw_confusion(r))));
+}
+
+std::string mistakes(const RunReport& r) {
+  std::string body = r.mistakes.empty() ? "<p>No mistakes.</p>\n" : "<div class=\"cards\">\n";
+  for (const auto& m : r.mistakes)
+    body += fmt::format(
+        "<figure title=\"test image {}\">{}<figcaption><span class=\"said\">{} {:.1f}%</span><br/>is "
+        "{}</figcaption></figure>\n",
+        m.index, pixels(m.image, name_of(r, m.label) + " taken for " + name_of(r, m.predicted)), name_of(r, m.predicted),
+        100 * m.confidence, name_of(r, m.label));
+  if (!r.mistakes.empty()) body += "</div>\n";
+  return section("Misclassified",
+                 fmt::format("{} of {} test images; the most confident mistakes first, with the network's confidence.",
+                             grouped(r.mistakes_in_all), grouped(r.test_images)),
+                 body);
+}
+
+std::string samples(const RunReport& r) {
+  std::int64_t largest = 1, all = 0;
+  for (std::int64_t count : r.class_counts) largest = std::max(largest, count), all += count;
+  std::string body;
+  for (std::size_t c = 0; c < r.class_names.size(); ++c) {
+    std::string strip;
+    for (const auto& s : r.samples)
+      if (static_cast<std::size_t>(s.label) == c) strip += pixels(s.image, escape_html(r.class_names[c]));
+    if (strip.empty() && r.class_counts.empty()) continue;
+    std::string bar;
+    if (!r.class_counts.empty())
+      bar =
+          fmt::format("<span class=\"track\"><i style=\"width:{:.1f}%\"></i></span><span>{} ({:.1f}%)</span>",
+                      100.0 * static_cast<double>(r.class_counts[c]) / static_cast<double>(largest), grouped(r.class_counts[c]),
+                      all ? 100.0 * static_cast<double>(r.class_counts[c]) / static_cast<double>(all) : 0.0);
+    body += fmt::format("<div class=\"class\"><span>{}</span><div class=\"strip\">{}</div><div class=\"bar\">{}</div></div>\n",
+                        escape_html(r.class_names[c]), strip, bar);
+  }
+  return section("Training set", "Samples as the network sees them, before normalisation, and how many images each class has.",
+                 body);
+}
+
+std::string layers(const RunReport& r) {
+  std::string body =
+      "<div class=\"scroll\"><table class=\"wide\"><thead><tr><th>path</th><th>layer</th><th>output</th><th "
+      "class=\"n\">parameters</th>"
+      "<th class=\"n\">multiply-adds</th><th class=\"n\">sees (px)</th></tr></thead><tbody>\n";
+  std::int64_t parameters = 0, multiply_adds = 0;
+  for (const auto& l : r.layers) {
+    parameters += l.parameters, multiply_adds += l.multiply_adds;
+    body += fmt::format(
+        "<tr><td>{}</td><td>{}</td><td class=\"c\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td "
+        "class=\"n\">{}</td></tr>\n",
+        escape_html(l.path), escape_html(l.description), escape_html(l.output), grouped(l.parameters), grouped(l.multiply_adds),
+        l.receptive_field);
+  }
+  body += fmt::format(
+      "</tbody><tfoot><tr><td></td><td>all</td><td></td><td class=\"n\">{}</td><td "
+      "class=\"n\">{}</td><td></td></tr></tfoot></table></div>\n",
+      grouped(parameters), grouped(multiply_adds));
+  return section("Layers", "For one image; the last column is the receptive field of one output.",
+                 body + (r.totals.empty() ? "" : facts_list(r.totals) + "\n"));
+}
+
+std::string setup(const RunReport& r) {
+  std::string body = "<div class=\"two\">\n";
+  if (!r.configuration.empty()) body += "<div><h3>Configuration</h3>" + facts_list(r.configuration) + "</div>\n";
+  if (!r.environment.empty()) body += "<div><h3>Machine and versions</h3>" + facts_list(r.environment) + "</div>\n";
+  body += "</div>\n";
+  if (!r.command.empty())
+    body += fmt::format("<h3 style=\"margin-top:16px\">To repeat it</h3><pre>{}</pre>\n", escape_html(r.command));
+  return section("Setup", "", body);
+}
+
+}  // namespace
+
+std::string render_html(const RunReport& r) {
+  check_report(r);
+  std::string body = head(r);
+  if (!r.epochs.empty()) body += curves(r);
+  if (!r.confusion.empty()) body += confusion(r) + mistakes(r);
+  if (!r.samples.empty() || !r.class_counts.empty()) body += samples(r);
+  if (!r.layers.empty()) body += layers(r);
+  if (!r.configuration.empty() || !r.environment.empty() || !r.command.empty()) body += setup(r);
+  return html_page(r.title.empty() ? "Training" : r.title, body + "<footer>Written by heddle.</footer>\n");
+}
+
+void write_report(const std::filesystem::path& folder, const RunReport& report) {
+  const std::string page = render_html(report);
+  save_png(folder / "curves.png", draw_curves(report));
+  save_png(folder / "misclassified.png", draw_misclassified(report));
+  save_png(folder / "confusion.png", draw_confusion(report));
+  save_png(folder / "samples.png", draw_samples(report));
+  write_file(folder / "report.html", page);
+}
+
+}  // namespace heddle::report
