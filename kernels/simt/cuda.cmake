@@ -2,9 +2,9 @@
 #
 # HEDDLE_CUDA is ON, OFF or AUTO (where nvcc is found); HEDDLE_WITH_CUDA is the outcome.
 
-# What every .cu file of ours is compiled with.
-set(HEDDLE_CUDA_OPTIONS --expt-relaxed-constexpr --extended-lambda -Xcudafe --display_error_number
-    "$<$<NOT:$<CONFIG:Debug>>:-lineinfo>")
+# What every .cu file of ours is compiled with. 1675: headers shared with the CPU hold pragmas that are GCC's alone.
+set(HEDDLE_CUDA_OPTIONS --expt-relaxed-constexpr --extended-lambda --diag-suppress=1675
+    $<$<BOOL:${HEDDLE_WERROR}>:--Werror=all-warnings> $<$<NOT:$<CONFIG:Debug>>:-lineinfo>)
 
 set(HEDDLE_WITH_CUDA OFF)
 if(NOT HEDDLE_CUDA STREQUAL "OFF")

@@ -77,9 +77,9 @@ struct Event {
 Event create_event();
 void destroy_event(Event) noexcept;
 void record(Event, Stream);
-/// What is put into the stream from now on waits for the event.
+/// The host waits for the event, or what is put into the stream from now on does.
+void wait(Event);
 void wait(Stream, Event);
-void synchronize(Event);
 /// Milliseconds between two events, both recorded and reached.
 float elapsed_ms(Event begin, Event end);
 

@@ -140,7 +140,7 @@ Event create_event() {
 void destroy_event(Event e) noexcept { (void)cudaEventDestroy(native(e)); }
 void record(Event e, Stream s) { HD_CUDA(cudaEventRecord(native(e), native(s))); }
 void wait(Stream s, Event e) { HD_CUDA(cudaStreamWaitEvent(native(s), native(e), 0)); }
-void synchronize(Event e) { HD_CUDA(cudaEventSynchronize(native(e))); }
+void wait(Event e) { HD_CUDA(cudaEventSynchronize(native(e))); }
 float elapsed_ms(Event begin, Event end) {
   float ms = 0;
   HD_CUDA(cudaEventElapsedTime(&ms, native(begin), native(end)));

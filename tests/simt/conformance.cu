@@ -23,7 +23,7 @@ template <class T> class OnDevice {
   std::vector<T> host() {
     std::vector<T> values(n_);
     copy_to_host(values.data(), p_, n_ * sizeof(T), {});
-    synchronize(Stream{});
+    synchronize({});
     return values;
   }
 

@@ -94,7 +94,7 @@ void record(Event e, Stream s) {
   static_cast<EventState*>(e.handle)->time = Clock::now();
 }
 void wait(Stream s, Event) { (void)state_of("wait", s); }
-void synchronize(Event) { refuse_while_capturing("synchronize"); }
+void wait(Event) { refuse_while_capturing("wait"); }
 float elapsed_ms(Event begin, Event end) {
   const auto &b = static_cast<EventState*>(begin.handle)->time, &e = static_cast<EventState*>(end.handle)->time;
   if (!b || !e) fail("elapsed_ms", "expected two recorded events");
