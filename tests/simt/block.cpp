@@ -10,7 +10,7 @@
 
 namespace heddle::simt::emulator {
 
-char launch_begin, launch_end, fence_order;
+char fence_order;
 
 int RankSet::next(unsigned from) const {
   for (unsigned i = from / 64; i < word.size(); ++i) {
@@ -41,7 +41,14 @@ BlockRunner& BlockRunner::mine() {
   return runner;
 }
 
-void BlockRunner::prepare(const Launch& launch, uint3 block, Schedule schedule) {
+void BlockRunner::begin_launch() {
+  for (Bank& bank : banks_) release_order(&bank.order);
+}
+void BlockRunner::end_launch() {
+  for (Bank& bank : banks_) acquire_order(&bank.order);
+}
+
+void BlockRunner::prepare(const Launch& launch, uint3 block, Schedule schedule, bool tracked) {
   launch_ = &launch;
   block_ = block;
   schedule_ = schedule;
@@ -53,7 +60,8 @@ void BlockRunner::prepare(const Launch& launch, uint3 block, Schedule schedule) 
   finished_ = 0;
   failure_.reset();
   if (!bank_) main_.adopt_thread();
-  bank_ = &banks_[under_tsan ? next_bank_++ % 2 : 0];
+  tracked_ = tracked && under_tsan;
+  bank_ = &banks_[tracked_ ? next_bank_++ % 2 : 2];
   while (bank_->threads.size() < count_) bank_->threads.push_back(std::make_unique<Thread>());
   by_rank_.resize(count_);
   warps_.assign((count_ + 31) / 32, Warp{});
@@ -67,7 +75,7 @@ void BlockRunner::prepare(const Launch& launch, uint3 block, Schedule schedule) 
     t.index = {i % launch.block.x, i / launch.block.x % launch.block.y, i / (launch.block.x * launch.block.y)};
     t.state = Thread::State::ready;
     t.copies.clear();
-    t.fiber.prepare(bank_->stacks.lowest(i), bank_->stacks.bytes(), i % 32 * 208, thread_main);
+    t.fiber.prepare(bank_->stacks.lowest(i), bank_->stacks.bytes(), i % 32 * 208, tracked_, thread_main);
     warps_[i / 32].present |= 1u << i % 32;
   }
   arrange();
@@ -115,8 +123,8 @@ void BlockRunner::hand_over(bool for_good) {
   Fiber::run(self->fiber, next ? next->fiber : main_, for_good);
 }
 
-std::optional<std::string> BlockRunner::run(const Launch& launch, uint3 block, Schedule schedule) {
-  prepare(launch, block, schedule);
+std::optional<std::string> BlockRunner::run(const Launch& launch, uint3 block, Schedule schedule, bool tracked) {
+  prepare(launch, block, schedule, tracked);
   running_ = next_ready();
   threadIdx = running_->index;
   Fiber::run(main_, running_->fiber);
@@ -131,8 +139,7 @@ std::optional<std::string> BlockRunner::run(const Launch& launch, uint3 block, S
 void BlockRunner::thread_main() {
   BlockRunner& runner = mine();
   runner.running_->fiber.entered();
-  acquire_order(&launch_begin);
-  acquire_order(&runner.bank_->order);
+  if (runner.tracked_) acquire_order(&runner.bank_->order);
   runner.launch_->thread();
   runner.finish_thread();
 }
@@ -144,8 +151,7 @@ void BlockRunner::finish_thread() {
   warps_[t.linear / 32].finished |= 1u << t.linear % 32;
   ready_.remove(t.rank);
   ++finished_;
-  release_order(&launch_end);
-  release_order(&bank_->order);
+  if (tracked_) release_order(&bank_->order);
   hand_over(true);
 }
 
@@ -177,7 +183,7 @@ int BlockRunner::barrier(const char* name, int id, unsigned threads, int vote, c
     report(std::string(name) + " for " + std::to_string(threads) + " threads, elsewhere for " + std::to_string(b.threads), site);
   }
   const unsigned parity = b.generation & 1;
-  release_order(&b.order[parity]);
+  if (tracked_) release_order(&b.order[parity]);
   b.votes[parity] += vote;
   self.waits_at = name;
   self.site = site;
@@ -198,7 +204,7 @@ int BlockRunner::barrier(const char* name, int id, unsigned threads, int vote, c
     if (id == 0 && schedule_.order == Order::priority && b.threads == count_) arrange();
   }
   hand_over();
-  acquire_order(&b.order[parity]);
+  if (tracked_) acquire_order(&b.order[parity]);
   return b.votes[parity];
 }
 

@@ -53,8 +53,12 @@ class BlockRunner {
   /// The runner of the calling thread.
   static BlockRunner& mine();
 
-  /// Runs one block; what went wrong, if anything, as text without the kernel's name.
-  std::optional<std::string> run(const Launch& launch, uint3 block, Schedule schedule);
+  /// Runs one block; what went wrong, if anything, as text without the kernel's name. Under TSan, races are looked for in
+  /// the blocks that are `tracked`.
+  std::optional<std::string> run(const Launch& launch, uint3 block, Schedule schedule, bool tracked);
+  /// Orders the host and the blocks between the two, under TSan.
+  void begin_launch();
+  void end_launch();
 
   // For kernel_context.hpp's functions, on a fiber.
   Thread& running() { return *running_; }
@@ -71,7 +75,7 @@ class BlockRunner {
     char order[2] = {0, 0};  // addresses for TSan: two, so that early threads of the next round do not order late ones of this
   };
 
-  // What blocks run on. Blocks of one bank are ordered to TSan, one after the other, since they use the same stacks and
+  // What blocks run on; under TSan tracked blocks on the first two in turn, others on the third. Blocks of one bank are ordered to TSan, one after the other, since they use the same stacks and
   // shared memory; blocks of different banks are not, so that a race between two blocks shows where they come to lie on
   // different ones. Fibers of TSan are far too slow to make anew for each block.
   struct Bank {
@@ -82,7 +86,7 @@ class BlockRunner {
   };
 
   static void thread_main();
-  void prepare(const Launch& launch, uint3 block, Schedule schedule);
+  void prepare(const Launch& launch, uint3 block, Schedule schedule, bool tracked);
   void arrange();
   void make_ready(Thread& t);
   Thread* next_ready();
@@ -99,8 +103,9 @@ class BlockRunner {
   Thread* running_ = nullptr;
   Thread& thread(unsigned i) const { return *bank_->threads[i]; }
 
-  std::array<Bank, 2> banks_;
+  std::array<Bank, 3> banks_;
   unsigned next_bank_ = 0;
+  bool tracked_ = false;
   Bank* bank_ = nullptr;
   std::vector<Thread*> by_rank_;
   RankSet ready_;
@@ -116,8 +121,6 @@ std::string line_of(const Site& site);
 bool same_site(const Site& a, const Site& b);
 std::string text_of(uint3 i);
 
-/// Between the host and a launch's fibers, under TSan: released before, acquired after.
-extern char launch_begin, launch_end;
 /// What __threadfence passes through, under TSan.
 extern char fence_order;
 

@@ -97,7 +97,7 @@ void Fiber::adopt_thread() {
 #endif
 }
 
-void Fiber::prepare(char* stack, std::size_t bytes, std::size_t skew, void (*entry)()) {
+void Fiber::prepare(char* stack, std::size_t bytes, std::size_t skew, [[maybe_unused]] bool tracked, void (*entry)()) {
   stack_ = stack;
   bytes_ = bytes;
   fake_stack_ = nullptr;
@@ -119,7 +119,9 @@ void Fiber::prepare(char* stack, std::size_t bytes, std::size_t skew, void (*ent
   makecontext(&context_, entry, 0);
 #endif
 #if defined(HD_SIMT_TSAN)
-  if (!tsan_) tsan_ = __tsan_create_fiber(0);
+  if (!tracked) tsan_ = __tsan_get_current_fiber();
+  else if (!tsan_) tsan_ = __tsan_create_fiber(0);
+  own_tsan_ = tracked;
 #endif
 }
 
@@ -128,7 +130,7 @@ __attribute__((no_sanitize("address"))) void Fiber::run(Fiber& from, Fiber& to, 
   __sanitizer_start_switch_fiber(for_good ? nullptr : &from.fake_stack_, to.stack_, to.bytes_);
 #endif
 #if defined(HD_SIMT_TSAN)
-  __tsan_switch_to_fiber(to.tsan_, 1);  // 1: the switch itself orders nothing
+  if (from.tsan_ != to.tsan_) __tsan_switch_to_fiber(to.tsan_, 1);  // 1: the switch itself orders nothing
 #endif
 #if defined(__x86_64__)
   heddle_simt_switch(&from.stack_pointer_, to.stack_pointer_);
@@ -146,7 +148,7 @@ __attribute__((no_sanitize("address"))) void Fiber::entered() {
 
 void Fiber::drop() {
 #if defined(HD_SIMT_TSAN)
-  if (tsan_) __tsan_destroy_fiber(tsan_);
+  if (own_tsan_) __tsan_destroy_fiber(tsan_);
   tsan_ = nullptr;
 #endif
 }

@@ -30,9 +30,10 @@ class Fiber {
  public:
   /// Takes the calling thread's own stack as it is.
   void adopt_thread();
-  /// Makes the fiber begin with `entry` at its next switch. To TSan it stays the same fiber until drop(). `skew` bytes at the stack's top stay unused, so that the
+  /// Makes the fiber begin with `entry` at its next switch. To TSan it is a thread of its own, the same until drop(), or,
+  /// where not `tracked`, the one that calls prepare. `skew` bytes at the stack's top stay unused, so that the
   /// stacks of many fibers do not meet in the same cache sets.
-  void prepare(char* stack, std::size_t bytes, std::size_t skew, void (*entry)());
+  void prepare(char* stack, std::size_t bytes, std::size_t skew, bool tracked, void (*entry)());
   /// Leaves `from`, which is running, for `to`. With `for_good` the call does not return.
   static void run(Fiber& from, Fiber& to, bool for_good = false);
   /// To be called first in `entry`.
@@ -46,6 +47,7 @@ class Fiber {
   std::size_t bytes_ = 0;
   [[maybe_unused]] void* fake_stack_ = nullptr;  // ASan's
   [[maybe_unused]] void* tsan_ = nullptr;
+  [[maybe_unused]] bool own_tsan_ = false;
 #if !defined(__x86_64__)
   ucontext_t context_;
 #endif

@@ -54,7 +54,7 @@ void BlockRunner::warp_call(const WarpCall& call, const Site& site) {
     report(std::string(name) + ": width or type differ from those of lane " + std::to_string(group->first_lane), site);
   }
   char* const order = group->order;
-  if (call.orders_memory) release_order(order);
+  if (call.orders_memory && tracked_) release_order(order);
   warp.in[lane] = call.in;
   warp.out[lane] = call.out;
   self.waits_at = call.name;
@@ -70,7 +70,7 @@ void BlockRunner::warp_call(const WarpCall& call, const Site& site) {
     for_lanes(call.mask, [&](unsigned l) { make_ready(thread(first + l)); });
   }
   hand_over();
-  if (call.orders_memory) acquire_order(order);
+  if (call.orders_memory && tracked_) acquire_order(order);
 }
 
 void shuffle_lanes(unsigned mask, int parameter, const void* const* in, void* const* out, const Site& site) {

@@ -3,6 +3,7 @@
 // HEDDLE_TEST_CUDA also have cuda and cuda naive, on a real device or on the emulator.
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -40,10 +41,12 @@ template <class T> class Buffer {
   }
   T* get() { return where_ == Where::host ? host_.data() : device_; }
   operator T*() { return get(); }
-  /// The values now, after everything launched so far.
+  /// The values now, after everything launched so far. Copied from the device only where something was launched since the
+  /// last time, so that tests may ask for it element by element.
   const std::vector<T>& host() {
 #if defined(HEDDLE_TEST_CUDA)
-    if (where_ == Where::device) {
+    if (where_ == Where::device && copied_at_ != simt::launch_count()) {
+      copied_at_ = simt::launch_count();
       simt::copy_to_host(host_.data(), device_, bytes(), {});
       simt::synchronize({});
     }
@@ -56,6 +59,7 @@ template <class T> class Buffer {
   Where where_;
   std::vector<T> host_;
   T* device_ = nullptr;
+  [[maybe_unused]] std::uint64_t copied_at_ = ~std::uint64_t{0};
 };
 
 template <class Table> struct Backend {
