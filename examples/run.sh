@@ -13,13 +13,27 @@ source "$project/examples/setup.sh"
 
 build=$project/build/release
 
+build_program() {
+  cmake -S "$project" --preset release -DHEDDLE_BUILD_TESTS=OFF &&
+    cmake --build "$build" --target cifar10 -j "$(heddle_jobs)"
+}
+
+# Copies its input to the log; on a terminal it counts the steps done, since a first build takes some minutes.
+keep_log() {
+  local line
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >&3
+    if [ -t 1 ] && [[ $line =~ ^\[[0-9]+/[0-9]+\] ]]; then printf '\r%s ' "${BASH_REMATCH[0]}"; fi
+  done 3>"$build/build.log"
+  if [ -t 1 ]; then printf '\r'; fi
+}
+
 # What the set-up and the build say goes to stderr: stdout is the program's.
 {
   heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev curl ca-certificates
   mkdir -p "$build"
   echo "Building examples/cifar10 (its log is $build/build.log) ..."
-  if ! { cmake -S "$project" --preset release -DHEDDLE_BUILD_TESTS=OFF &&
-    cmake --build "$build" --target cifar10 -j "$(heddle_jobs)"; } >"$build/build.log" 2>&1; then
+  if ! build_program 2>&1 | keep_log; then
     tail -n 40 "$build/build.log"
     exit 1
   fi
