@@ -46,7 +46,7 @@ Axes layout(const Chart& chart, double x, double y, double width, double height,
 void draw_plot(Surface& surface, const Chart& chart, const Axes& axes, double font_size);
 /// Title and legend in a row (or several) that begins at `at`; returns the height it took.
 double draw_legend(Surface& surface, const Chart& chart, Point at, double width, double font_size);
-/// The chart as an <svg> element that fills its parent's width, with the values of each epoch under the mouse.
+/// The chart as an SVG element that fills its parent's width, with the values of each epoch under the mouse.
 std::string chart_svg(const Chart& chart);
 
 }  // namespace heddle::report

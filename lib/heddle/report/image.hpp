@@ -28,7 +28,7 @@ void save_png(const std::filesystem::path& path, const Image& image);
 
 /// RFC 4648, with padding.
 std::string base64(std::string_view bytes);
-/// The image as a URL that holds it, for an <img>.
+/// The image as a URL that holds it, as an HTML image takes it.
 std::string data_uri(const Image& image);
 
 }  // namespace heddle::report
