@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/bandwidth.hpp"
 #include "heddle/base/isa.hpp"
 #include "heddle/base/parallel.hpp"
 
@@ -63,6 +64,7 @@ inline void add(const std::string& name, Work work, std::function<void()> body) 
       for (auto _ : state) body();
       const auto rate = benchmark::Counter::kIsIterationInvariantRate;
       if (work.bytes > 0) state.counters["GB/s"] = benchmark::Counter(work.bytes * 1e-9, rate);
+      if (work.bytes > 0) state.counters["% copy"] = benchmark::Counter(work.bytes * 100 / copy_bandwidth(threads), rate);
       if (work.flops > 0) state.counters["GFLOP/s"] = benchmark::Counter(work.flops * 1e-9, rate);
       if (work.items > 0) state.counters["items/s"] = benchmark::Counter(work.items, rate);
       set_num_threads(0);

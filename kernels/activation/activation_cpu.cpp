@@ -60,8 +60,9 @@ template <class T> void dropout(Stream, std::int64_t planes, std::int64_t inner,
     return;
   }
   parallel_for(planes, std::max<std::int64_t>(1, block_size / std::max<std::int64_t>(1, inner)), [&](std::int64_t begin, std::int64_t end) {
+    PlaneFactors<T> plane_factors(factors);
     for (std::int64_t plane = begin; plane < end; ++plane) {
-      const T factor = factors.plane(plane);
+      const T factor = plane_factors[plane];
 #pragma GCC ivdep
       for (std::int64_t i = plane * inner; i < (plane + 1) * inner; ++i) y[i] = x[i] * factor;
     }

@@ -14,32 +14,72 @@ namespace {
 
 inline constexpr int column_group = 128;  // channels in a chunk
 
-// One row's share of a group of channels: `count` elements from flat index `at`.
-template <class T> class RowPieces {
+// Factors of one row's share of a group of channels: `count` elements from flat index `at`. A plane is one element here, so
+// that both kinds of dropout are one.
+template <class T> class RowFactors {
  public:
-  explicit RowPieces(const Neighbours<T>& neighbours) : neighbours_(neighbours) {}
-
-  // z of the row's elements.
-  const T* inputs(const T* x, std::int64_t at, int count) {
-    before(at, count);
-    for (int i = 0; i < count; ++i) z_[i] = at_least(x[at + i], neighbours_.low_before) * before_[i];
-    return z_;
+  const T* get(const DropoutFactors<T>& drop, std::int64_t at, int count) {
+    if (drop.elements() || drop.planes()) return drop.draw(at, count, buffer_);
+    for (int i = 0; i < count; ++i) buffer_.data[i] = 1;
+    return buffer_.data;
   }
-  // The factor of each element before and after the norm. A plane is one element here: both kinds of dropout are one.
-  const T* before(std::int64_t at, int count) { return fill(neighbours_.before, at, count, before_, before_buffer_); }
-  const T* after(std::int64_t at, int count) { return fill(neighbours_.after, at, count, after_, after_buffer_); }
 
  private:
-  using Factors = DropoutFactors<T>;
-  static const T* fill(const Factors& drop, std::int64_t at, int count, T* out, typename Factors::Buffer& buffer) {
-    const T* factors = drop.piece(at, count, buffer);
-    for (int i = 0; i < count; ++i) out[i] = factors ? factors[i] : drop.plane(at + i);
-    return out;
+  typename DropoutFactors<T>::Buffer buffer_;
+};
+
+// A group of channels of one tensor, row by row.
+template <class T> class ColumnGroup {
+ public:
+  ColumnGroup(int row_length, int c0, int count, const Neighbours<T>& neighbours, const T* gamma, const T* beta)
+      : count(count), row_length_(row_length), c0_(c0), neighbours_(neighbours) {
+    for (int j = 0; j < count; ++j) gamma_[j] = gamma ? gamma[c0 + j] : T(1), bias_[j] = beta ? beta[c0 + j] : T(0);
   }
 
+  const int count;
+  T z[column_group];               // what the norm is applied to
+  T centred[column_group], g[column_group];  // z - mean, and dy through what follows the norm
+
+  std::int64_t at(int row) const { return std::int64_t{row} * row_length_ + c0_; }
+
+  // The statistics that apply() and look() are to use.
+  void use(const T* mean, const T* rstd) {
+    for (int j = 0; j < count; ++j) mean_[j] = mean[j], scale_[j] = rstd[j] * gamma_[j];
+  }
+  T scale(int j) const { return scale_[j]; }
+
+  __attribute__((noinline)) void input(int row, const T* x) {
+    const T *from = x + at(row), *factors = before_.get(neighbours_.before, at(row), count);
+    for (int j = 0; j < count; ++j) z[j] = at_least(from[j], neighbours_.low_before) * factors[j];
+  }
+  __attribute__((noinline)) void apply(int row, const T* x, T* y) {
+    input(row, x);
+    const T* factors = after_.get(neighbours_.after, at(row), count);
+    T* out = y + at(row);
+    for (int j = 0; j < count; ++j) out[j] = at_least((z[j] - mean_[j]) * scale_[j] + bias_[j], neighbours_.low_after) * factors[j];
+  }
+  __attribute__((noinline)) void look(int row, const T* x, const T* dy) {
+    input(row, x);
+    const T *from = dy + at(row), *factors = after_.get(neighbours_.after, at(row), count);
+    for (int j = 0; j < count; ++j) {
+      centred[j] = z[j] - mean_[j];
+      g[j] = centred[j] * scale_[j] + bias_[j] > neighbours_.low_after ? from[j] * factors[j] : T(0);
+    }
+  }
+  // dx = (g * scale - k2 - centred * k3) through what precedes the norm.
+  __attribute__((noinline)) void gradient(int row, const T* x, const T* dy, const T* k2, const T* k3, T* dx) {
+    look(row, x, dy);
+    const T *from = x + at(row), *factors = before_.get(neighbours_.before, at(row), count);
+    T* out = dx + at(row);
+    for (int j = 0; j < count; ++j)
+      out[j] = from[j] > neighbours_.low_before ? (g[j] * scale_[j] - k2[j] - centred[j] * k3[j]) * factors[j] : T(0);
+  }
+
+ private:
+  int row_length_, c0_;
   const Neighbours<T>& neighbours_;
-  typename Factors::Buffer before_buffer_, after_buffer_;
-  T z_[column_group], before_[column_group], after_[column_group];
+  RowFactors<T> before_, after_;
+  T gamma_[column_group], mean_[column_group], scale_[column_group], bias_[column_group];
 };
 
 // Calls f(c0, count) for the groups of channels, from several threads.
@@ -48,36 +88,23 @@ HD_INLINE void each_group(int c, auto&& f) {
 }
 
 template <class T>
-void columns_apply(int n, int c, int c0, int count, const Neighbours<T>& neighbours, const T* x, const T* gamma, const T* beta,
-                   const T* mean, const T* rstd, T* y) {
-  RowPieces<T> row(neighbours);
-  for (int i = 0; i < n; ++i) {
-    const std::int64_t at = std::int64_t{i} * c + c0;
-    const T *z = row.inputs(x, at, count), *after = row.after(at, count);
-    for (int j = 0; j < count; ++j) {
-      const T scale = gamma ? rstd[j] * gamma[c0 + j] : rstd[j];
-      y[at + j] = at_least((z[j] - mean[j]) * scale + (beta ? beta[c0 + j] : T(0)), neighbours.low_after) * after[j];
-    }
-  }
-}
-
-template <class T>
 void columns_forward(int n, int c, const Neighbours<T>& neighbours, const T* x, const T* gamma, const T* beta, T* mean, T* rstd,
                      T* y, auto&& finish) {
   each_group(c, [&](int c0, int count) {
-    RowPieces<T> row(neighbours);
+    ColumnGroup<T> group(c, c0, count, neighbours, gamma, beta);
     double m[column_group] = {}, squares[column_group] = {};
     for (int i = 0; i < n; ++i) {
-      const T* z = row.inputs(x, std::int64_t{i} * c + c0, count);
-      for (int j = 0; j < count; ++j) m[j] += z[j];
+      group.input(i, x);
+      for (int j = 0; j < count; ++j) m[j] += group.z[j];
     }
     for (int j = 0; j < count; ++j) m[j] /= n;
     for (int i = 0; i < n; ++i) {
-      const T* z = row.inputs(x, std::int64_t{i} * c + c0, count);
-      for (int j = 0; j < count; ++j) squares[j] += (z[j] - m[j]) * (z[j] - m[j]);
+      group.input(i, x);
+      for (int j = 0; j < count; ++j) squares[j] += (group.z[j] - m[j]) * (group.z[j] - m[j]);
     }
     for (int j = 0; j < count; ++j) finish(c0 + j, m[j], squares[j]);
-    columns_apply(n, c, c0, count, neighbours, x, gamma, beta, mean + c0, rstd + c0, y);
+    group.use(mean + c0, rstd + c0);
+    for (int i = 0; i < n; ++i) group.apply(i, x, y);
   });
 }
 
@@ -85,9 +112,11 @@ template <class T>
 void columns_inference(int n, int c, const Neighbours<T>& neighbours, const T* x, const T* gamma, const T* beta, const T* mean,
                        auto&& rstd, T* y) {
   each_group(c, [&](int c0, int count) {
+    ColumnGroup<T> group(c, c0, count, neighbours, gamma, beta);
     T r[column_group];
     for (int j = 0; j < count; ++j) r[j] = rstd(c0 + j);
-    columns_apply(n, c, c0, count, neighbours, x, gamma, beta, mean + c0, r, y);
+    group.use(mean + c0, r);
+    for (int i = 0; i < n; ++i) group.apply(i, x, y);
   });
 }
 
@@ -95,39 +124,21 @@ template <class T>
 void columns_backward(int n, int c, const Neighbours<T>& neighbours, const T* x, const T* dy, const T* gamma, const T* beta,
                       const T* mean, const T* rstd, bool fixed, T* dx, T* dgamma, T* dbeta) {
   each_group(c, [&](int c0, int count) {
-    RowPieces<T> row(neighbours);
-    T centred[column_group], g[column_group];
-    // centred = z - mean and g = dy through what follows the norm, of row i.
-    const auto look = [&](int i) {
-      const std::int64_t at = std::int64_t{i} * c + c0;
-      const T *z = row.inputs(x, at, count), *after = row.after(at, count);
-      for (int j = 0; j < count; ++j) {
-        const T scale = gamma ? rstd[c0 + j] * gamma[c0 + j] : rstd[c0 + j];
-        centred[j] = z[j] - mean[c0 + j];
-        g[j] = centred[j] * scale + (beta ? beta[c0 + j] : T(0)) > neighbours.low_after ? dy[at + j] * after[j] : T(0);
-      }
-    };
+    ColumnGroup<T> group(c, c0, count, neighbours, gamma, beta);
+    group.use(mean + c0, rstd + c0);
     double sum_g[column_group] = {}, sum_gx[column_group] = {};
     for (int i = 0; i < n; ++i) {
-      look(i);
-      for (int j = 0; j < count; ++j) sum_g[j] += g[j], sum_gx[j] += static_cast<double>(g[j]) * centred[j];
+      group.look(i, x, dy);
+      for (int j = 0; j < count; ++j) sum_g[j] += group.g[j], sum_gx[j] += static_cast<double>(group.g[j]) * group.centred[j];
     }
-    T k1[column_group], k2[column_group], k3[column_group];
+    T k2[column_group] = {}, k3[column_group] = {};
     for (int j = 0; j < count; ++j) {
-      const double r = rstd[c0 + j], scale = gamma ? r * gamma[c0 + j] : r;
-      k1[j] = static_cast<T>(scale);
-      k2[j] = fixed ? T(0) : static_cast<T>(scale * sum_g[j] / n);
-      k3[j] = fixed ? T(0) : static_cast<T>(scale * r * r * sum_gx[j] / n);
+      const double r = rstd[c0 + j], scale = group.scale(j);
+      if (!fixed) k2[j] = static_cast<T>(scale * sum_g[j] / n), k3[j] = static_cast<T>(scale * r * r * sum_gx[j] / n);
       if (dgamma) dgamma[c0 + j] = static_cast<T>(sum_gx[j] * r);
       if (dbeta) dbeta[c0 + j] = static_cast<T>(sum_g[j]);
     }
-    for (int i = 0; i < n; ++i) {
-      const std::int64_t at = std::int64_t{i} * c + c0;
-      look(i);
-      const T* before = row.before(at, count);
-      for (int j = 0; j < count; ++j)
-        dx[at + j] = x[at + j] > neighbours.low_before ? (g[j] * k1[j] - k2[j] - centred[j] * k3[j]) * before[j] : T(0);
-    }
+    for (int i = 0; i < n; ++i) group.gradient(i, x, dy, k2, k3, dx);
   });
 }
 

@@ -1,11 +1,12 @@
 // Batch normalization on the CPU. x, y, dy, dx [n, c, inner]; mean, rstd, gamma, beta [c].
 //
-// A chunk of work is a few channels over all images, first the sums, then the result: what the sums have read is still in
-// the second cache (128 planes of 32 x 32 floats are 512 KiB) when it is read again. So memory sees one read and one write
-// in either direction (two reads and one write backward). Where there are too few channels to keep the cores busy, images are
-// divided into blocks too, whose sums are combined in order, and the second look is another read. Planes of one element
-// (a batch of vectors) are kernels of their own, with channels in the lanes: batch_norm_columns.hpp.
-// Operations: 5 an element forward, about 12 backward; at 12 bytes (20 backward) an element it is bound by memory.
+// A chunk of work is a block of images with up to 64 channels, in the order of memory: planes follow each other, so that
+// pages and prefetching come for nothing (going down one channel through all images, whose data would then still lie in the
+// second cache for the second look, takes twice as long: every plane begins on a page of its own). First the sums of every
+// chunk, combined in order, then, beginning with the chunk that was read last, the result. Memory sees two reads and one
+// write (backward: four and one), less what the last cache still holds of the first look.
+// Planes of one element (a batch of vectors) have kernels of their own, with channels in the lanes: batch_norm_columns.hpp.
+// Operations: 9 an element forward, about 20 backward; at 12 bytes (20 backward) an element it is bound by memory.
 #include <algorithm>
 #include <cmath>
 
@@ -16,7 +17,7 @@
 namespace heddle::kernels {
 namespace {
 
-constexpr int max_channels = 16;  // in one chunk
+constexpr int max_channels = 64;  // in one chunk
 
 // How the work is divided; depends on the shape alone.
 struct Partition {
@@ -24,12 +25,11 @@ struct Partition {
   int images, image_blocks;
 
   explicit Partition(const BatchNormShape& s) {
-    channels = static_cast<int>(std::clamp<std::int64_t>(256 / s.inner, 1, max_channels));
-    channels = std::min(channels, s.c);
+    channels = std::min(max_channels, s.c);
     channel_blocks = (s.c + channels - 1) / channels;
-    const std::int64_t size = std::int64_t{s.n} * s.inner * channels;
-    const int wanted = channel_blocks >= 8 || size < 16384 ? 1 : (15 + channel_blocks) / channel_blocks;
-    images = (s.n + std::min(wanted, s.n) - 1) / std::min(wanted, s.n);
+    const std::int64_t size = std::int64_t{s.n} * s.inner * s.c;
+    const int wanted = std::clamp(size < 16384 ? 1 : 32 / channel_blocks, 1, s.n);
+    images = (s.n + wanted - 1) / wanted;
     image_blocks = (s.n + images - 1) / images;
   }
   int chunks() const { return channel_blocks * image_blocks; }
@@ -51,33 +51,29 @@ struct Partial {
   double a, b;
 };
 
-std::size_t workspace(const BatchNormShape& s) {
-  const Partition p(s);
-  return p.image_blocks > 1 ? sizeof(Partial) * p.image_blocks * s.c : 0;
+std::int64_t partial_bytes(const BatchNormShape& s) {
+  return static_cast<std::int64_t>(sizeof(Partial)) * Partition(s).image_blocks * s.c;
+}
+
+// Workspace: partials [image_blocks, c], then the bits of dropout.
+template <class T> std::size_t workspace(const BatchNormShape& s) {
+  return s.inner == 1 ? 0 : static_cast<std::size_t>(partial_bytes(s) + bits_for<T>(std::int64_t{s.n} * s.c, s.inner));
 }
 
 template <class T, bool drop> struct Kernel {
   using L = Lines<T, false, drop>;
   const BatchNormShape& s;
   const Neighbours<T>& neighbours;
+  std::uint8_t* bits;
 
   // The mean and the sum of squared distances from it, of channels c0 .. c1 over images n0 .. n1.
   void moments(const Block& block, const T* x, Partial* out) const {
-    PlaneWalker<T> walker(neighbours, s.inner);
+    PlaneWalker<T> walker(neighbours, s.inner, bits);
+    walker.before_draws = Draws::kept;
     PairSums<T> sums[max_channels];
     T shift[max_channels];
-    for (int c = block.c0; c < block.c1; ++c) {
-      PairSums<T> first;
-      const std::int64_t plane = std::int64_t{block.n0} * s.c + c;
-      bool begun = false;
-      walker.template walk<drop, false>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
-        if (begun) return;
-        Lines<T, false, drop>::moments(piece, count, x + plane * s.inner + offset, T(0), first);
-        first.flush();
-        shift[c - block.c0] = static_cast<T>(first.total_a / count);
-        begun = true;
-      });
-    }
+    for (int c = block.c0; c < block.c1; ++c)
+      shift[c - block.c0] = walker.template estimate<drop>(std::int64_t{block.n0} * s.c + c, x);
     for (int n = block.n0; n < block.n1; ++n)
       for (int c = block.c0; c < block.c1; ++c) {
         const std::int64_t plane = std::int64_t{n} * s.c + c;
@@ -99,12 +95,13 @@ template <class T, bool drop> struct Kernel {
   }
 
   void apply(const Block& block, const T* x, const T* gamma, const T* beta, const T* mean, const T* rstd, T* y) const {
-    PlaneWalker<T> walker(neighbours, s.inner);
+    PlaneWalker<T> walker(neighbours, s.inner, bits);
+    walker.before_draws = Draws::again;
     for (int n = block.n0; n < block.n1; ++n)
       for (int c = block.c0; c < block.c1; ++c) {
         const std::int64_t plane = std::int64_t{n} * s.c + c;
         const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
-        walker.template walk<drop, drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+        walker.template walk<drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
           L::apply(piece, affine, count, x + plane * s.inner + offset, y + plane * s.inner + offset);
         });
       }
@@ -112,13 +109,14 @@ template <class T, bool drop> struct Kernel {
 
   void gradient_sums(const Block& block, const T* x, const T* dy, const T* gamma, const T* beta, const T* mean, const T* rstd,
                      Partial* out) const {
-    PlaneWalker<T> walker(neighbours, s.inner);
+    PlaneWalker<T> walker(neighbours, s.inner, bits);
+    walker.before_draws = walker.after_draws = Draws::kept;
     PairSums<T> sums[max_channels];
     for (int n = block.n0; n < block.n1; ++n)
       for (int c = block.c0; c < block.c1; ++c) {
         const std::int64_t plane = std::int64_t{n} * s.c + c;
         const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
-        walker.template walk<drop, drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+        walker.template walk<drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
           const std::int64_t at = plane * s.inner + offset;
           L::gradient_sums(piece, affine, count, x + at, dy + at, sums[c - block.c0], nullptr, nullptr);
         });
@@ -132,7 +130,8 @@ template <class T, bool drop> struct Kernel {
   // sum_g and sum_gx: a channel's sums of g and of g * (z - mean), over all images.
   void gradient(const Block& block, const T* x, const T* dy, const T* gamma, const T* beta, const T* mean, const T* rstd,
                 bool fixed, const Partial* sums, T* dx) const {
-    PlaneWalker<T> walker(neighbours, s.inner);
+    PlaneWalker<T> walker(neighbours, s.inner, bits);
+    walker.before_draws = walker.after_draws = Draws::again;
     const double count = static_cast<double>(s.n) * static_cast<double>(s.inner);
     for (int n = block.n0; n < block.n1; ++n)
       for (int c = block.c0; c < block.c1; ++c) {
@@ -140,7 +139,7 @@ template <class T, bool drop> struct Kernel {
         const AffineMap<T> affine = map(c, mean, rstd, gamma, beta);
         const double r = rstd[c], k1 = affine.scale;
         const double k2 = fixed ? 0 : k1 * sums[c].a / count, k3 = fixed ? 0 : k1 * r * r * sums[c].b / count;
-        walker.template walk<drop, drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int size) {
+        walker.template walk<drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int size) {
           const std::int64_t at = plane * s.inner + offset;
           L::gradient(piece, affine, affine.scale, static_cast<T>(k2), static_cast<T>(k3), size, x + at, dy + at, dx + at);
         });
@@ -176,7 +175,7 @@ void forward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T*
   }
   const Partition partition(s);
   with_drop(neighbours, [&]<bool drop>() {
-    const Kernel<T, drop> kernel{s, neighbours};
+    const Kernel<T, drop> kernel{s, neighbours, static_cast<std::uint8_t*>(workspace) + partial_bytes(s)};
     Partial* partials = static_cast<Partial*>(workspace);  // [image_blocks, c]
     parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
       const Block block(partition, s, chunk);
@@ -225,7 +224,7 @@ void inference(Stream, const BatchNormShape& s, const NormFusion& fusion, const 
         const int c = static_cast<int>(plane % s.c);
         const T r = rstd(c);
         const AffineMap<T> affine{mean[c], gamma ? r * gamma[c] : r, beta ? beta[c] : T(0)};
-        walker.template walk<drop, drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+        walker.template walk<drop>(plane, [&](const Piece<T>& piece, std::int64_t offset, int count) {
           const std::int64_t at = plane * s.inner + offset;
           Lines<T, false, drop>::apply(piece, affine, count, x + at, y + at);
         });
@@ -245,7 +244,7 @@ void backward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T
     if (dbeta) dbeta[c] = static_cast<T>(sums.a);
   };
   with_drop(neighbours, [&]<bool drop>() {
-    const Kernel<T, drop> kernel{s, neighbours};
+    const Kernel<T, drop> kernel{s, neighbours, static_cast<std::uint8_t*>(workspace) + partial_bytes(s)};
     Partial* partials = static_cast<Partial*>(workspace);  // [image_blocks, c]
     parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
       const Block block(partition, s, chunk);
@@ -272,7 +271,7 @@ void backward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T
   });
 }
 
-template <class T> constexpr BatchNormKernels<T> table{workspace, forward<T>, inference<T>, backward<T>};
+template <class T> constexpr BatchNormKernels<T> table{workspace<T>, forward<T>, inference<T>, backward<T>};
 
 }  // namespace
 

@@ -68,30 +68,22 @@ template <class T, bool element, bool drop> struct Kernel {
     const std::int64_t first = row * channels;  // plane
     const int channel = static_cast<int>(row % s.groups) * channels;
     PairSums<T> sums;
-    T shift = 0;
-    bool begun = false;
+    walker.first_plane = first;
+    walker.before_draws = Draws::kept;
+    const T shift = walker.template estimate<drop>(first, p.x);
     for (int c = 0; c < channels; ++c)
       walker.template walk<drop, false>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
-        using M = Lines<T, element, drop>;
-        const T* x = p.x + (first + c) * s.inner + offset;
-        if (!begun) {
-          PairSums<T> start;
-          const int some = std::min(count, 256);
-          M::moments(piece, some, x, T(0), start);
-          start.flush();
-          shift = static_cast<T>(start.total_a / some);
-          begun = true;
-        }
-        M::moments(piece, count, x, shift, sums);
+        L::moments(piece, count, p.x + (first + c) * s.inner + offset, shift, sums);
       });
     sums.flush();
     const double size = static_cast<double>(s.row_size()), distance = sums.total_a / size;
     const double variance = std::max(0.0, sums.total_b / size - distance * distance);
     p.mean[row] = static_cast<T>(shift + distance);
     p.rstd[row] = static_cast<T>(1 / std::sqrt(variance + static_cast<double>(eps)));
+    walker.before_draws = Draws::again;
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
-      walker.template walk<drop, drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+      walker.template walk<drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
         const std::int64_t at = (first + c) * s.inner + offset;
         L::apply(piece, advanced(affine, offset), count, p.x + at, p.y + at);
       });
@@ -105,9 +97,11 @@ template <class T, bool element, bool drop> struct Kernel {
     const double rstd = p.rstd[row], size = static_cast<double>(s.row_size());
     double sum_g = 0, sum_gx = 0;  // of g * gamma and g * gamma * (z - mean)
     PairSums<T> sums;
+    walker.first_plane = first;
+    walker.before_draws = walker.after_draws = Draws::kept;
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
-      walker.template walk<drop, drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+      walker.template walk<drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
         const std::int64_t at = (first + c) * s.inner + offset, place = (channel + c) * s.inner + offset;
         L::gradient_sums(piece, advanced(affine, offset), count, p.x + at, p.dy + at, sums, element ? dgamma + place : nullptr,
                          element ? dbeta + place : nullptr);
@@ -125,9 +119,10 @@ template <class T, bool element, bool drop> struct Kernel {
     sum_g += sums.total_a;
     sum_gx += sums.total_b;
     const T k2 = static_cast<T>(rstd * sum_g / size), k3 = static_cast<T>(rstd * rstd * rstd * sum_gx / size);
+    walker.before_draws = walker.after_draws = Draws::again;
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
-      walker.template walk<drop, drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
+      walker.template walk<drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
         const std::int64_t at = (first + c) * s.inner + offset;
         L::gradient(piece, advanced(affine, offset), affine.scale, k2, k3, count, p.x + at, p.dy + at, p.dx + at);
       });
@@ -145,7 +140,8 @@ void forward(Stream, const GroupNormShape& shape, const NormFusion& fusion, cons
   with_drop(neighbours, [&]<bool drop>() {
     const auto run = [&](const auto& kernel) {
       parallel_for(s.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-        PlaneWalker<T> walker(neighbours, s.inner);
+        const Scratch<std::uint8_t> bits(drop ? bits_for<T>(s.c / s.groups, s.inner) : 0);
+        PlaneWalker<T> walker(neighbours, s.inner, bits.get());
         for (std::int64_t row = begin; row < end; ++row) kernel.forward(walker, row, p, eps);
       });
     };
@@ -187,7 +183,8 @@ void backward(Stream, const GroupNormShape& shape, const NormFusion& fusion, con
   with_drop(neighbours, [&]<bool drop>() {
     const auto run = [&](const auto& kernel) {
       parallel_for(s.n, images, [&](std::int64_t begin, std::int64_t end) {
-        PlaneWalker<T> walker(neighbours, s.inner);
+        const Scratch<std::uint8_t> bits(drop ? bits_for<T>(s.c / s.groups, s.inner) : 0);
+        PlaneWalker<T> walker(neighbours, s.inner, bits.get());
         T* sums = static_cast<T*>(workspace) + begin / images * 2 * size;
         if (s.affine == Affine::element) std::fill_n(sums, 2 * size, T(0));
         for (std::int64_t row = begin * s.groups; row < end * s.groups; ++row)

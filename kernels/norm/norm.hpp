@@ -24,15 +24,15 @@ namespace heddle::kernels {
 struct Dropout {
   float p = 0;
   bool planes = false;
-  RandomKey key;
+  RandomKey key{};
 };
 
 /// A norm's neighbours; the default is none.
 struct NormFusion {
   bool relu_before = false;
-  Dropout before;
+  Dropout before{};
   bool relu_after = false;
-  Dropout after;
+  Dropout after{};
 };
 
 /// x and y [n, c, inner]; one mean and rstd a channel; inner = H * W.

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/norm/dropout_cpu.hpp"
 #include "kernels/norm/norm.hpp"
@@ -26,7 +27,7 @@ template <class T> struct PairSums {
   int pending = 0;
   double total_a = 0, total_b = 0;
 
-  HD_INLINE void flush() {
+  __attribute__((noinline)) void flush() {
     total_a += sum<T>((a[0] + a[1]) + (a[2] + a[3]));
     total_b += sum<T>((b[0] + b[1]) + (b[2] + b[3]));
     for (int u = 0; u < 4; ++u) a[u] = b[u] = Vec<T>{};
@@ -139,31 +140,72 @@ template <class T, bool element, bool drop> struct Lines {
   }
 };
 
+/// Whether factors of single elements are drawn, drawn and kept as bits, or made from the bits.
+enum class Draws { fresh, kept, again };
+
+/// Bytes to keep the bits of both sides of the norm for so many planes.
+template <class T> HD_INLINE std::int64_t bits_for(std::int64_t planes, std::int64_t inner) {
+  return std::is_same_v<T, float> ? 2 * planes * kept_bytes(inner) : 0;
+}
+
 /// Calls f(piece, offset, count) for the pieces of planes of `inner` elements each.
 template <class T> class PlaneWalker {
  public:
-  PlaneWalker(const Neighbours<T>& neighbours, std::int64_t inner) : neighbours_(neighbours), inner_(inner) {
+  /// bits: bits_for() the planes from first_plane on.
+  PlaneWalker(const Neighbours<T>& neighbours, std::int64_t inner, std::uint8_t* bits = nullptr)
+      : bits_(bits), neighbours_(neighbours), inner_(inner) {
     // A side without dropout of elements has factors too, where the other one does.
     for (T& one : before_.data) one = 1;
     for (T& one : after_.data) one = 1;
   }
 
-  /// before, after: whether f reads factors of single elements on that side.
-  template <bool before, bool after> HD_INLINE void walk(std::int64_t plane, auto&& f) {
-    Piece<T> piece{neighbours_.low_before, neighbours_.low_after, neighbours_.before.plane(plane), neighbours_.after.plane(plane),
+  Draws before_draws = Draws::fresh, after_draws = Draws::fresh;
+  std::int64_t first_plane = 0;  // the one the bits begin with
+
+  /// drop: whether single elements are dropped; after: whether f looks at what follows the norm.
+  template <bool drop, bool after = true> HD_INLINE void walk(std::int64_t plane, auto&& f) {
+    Piece<T> piece{neighbours_.low_before, neighbours_.low_after, before_planes_[plane], after ? after_planes_[plane] : T(1),
                    before_.data, after_.data};
     for (std::int64_t offset = 0; offset < inner_; offset += piece_size) {
       const int count = static_cast<int>(inner_ - offset < piece_size ? inner_ - offset : piece_size);
-      const std::int64_t at = plane * inner_ + offset;
-      if (before && neighbours_.before.elements()) piece.before_factors = neighbours_.before.piece(at, count, before_);
-      if (after && neighbours_.after.elements()) piece.after_factors = neighbours_.after.piece(at, count, after_);
+      if (drop && neighbours_.before.elements()) piece.before_factors = factors(neighbours_.before, before_draws, 0, plane, offset, count, before_);
+      if (drop && after && neighbours_.after.elements())
+        piece.after_factors = factors(neighbours_.after, after_draws, 1, plane, offset, count, after_);
       f(piece, offset, count);
     }
   }
 
+  /// The mean of a plane's first elements, as shift for moments. x is the whole tensor.
+  template <bool drop> __attribute__((noinline)) T estimate(std::int64_t plane, const T* x) {
+    const int count = static_cast<int>(inner_ < 128 ? inner_ : 128);
+    Piece<T> piece{neighbours_.low_before, neighbours_.low_after, before_planes_[plane], 1, before_.data, nullptr};
+    if (drop && neighbours_.before.elements()) piece.before_factors = neighbours_.before.piece(plane * inner_, count, before_);
+    PairSums<T> sums;
+    Lines<T, false, drop>::moments(piece, count, x + plane * inner_, T(0), sums);
+    sums.flush();
+    return static_cast<T>(sums.total_a / count);
+  }
+
  private:
+  const T* factors(const DropoutFactors<T>& drop, Draws draws, int side, std::int64_t plane, std::int64_t offset, int count,
+                   typename DropoutFactors<T>::Buffer& buffer) {
+    if constexpr (std::is_same_v<T, float>) {
+      std::uint8_t* bits = bits_ + (2 * (plane - first_plane) + side) * kept_bytes(inner_) + offset / 8;
+      if (draws == Draws::again) {
+        unpack_kept(bits, count, drop.scale(), buffer.data);
+        return buffer.data;
+      }
+      const T* drawn = drop.draw(plane * inner_ + offset, count, buffer);
+      if (draws == Draws::kept) pack_kept(drawn, count, bits);
+      return drawn;
+    }
+    return drop.draw(plane * inner_ + offset, count, buffer);
+  }
+
+  std::uint8_t* bits_;
   const Neighbours<T>& neighbours_;
   std::int64_t inner_;
+  PlaneFactors<T> before_planes_{neighbours_.before}, after_planes_{neighbours_.after};
   typename DropoutFactors<T>::Buffer before_, after_;
 };
 
