@@ -45,8 +45,9 @@ def main():
     env = dict(os.environ, MALLOC_MMAP_THRESHOLD_="1000000000", MALLOC_TRIM_THRESHOLD_="4000000000",
                MALLOC_TOP_PAD_="100000000")
     times = {name: {"heddle": [], "peer": []} for name in a.only}
-    for _ in range(a.rounds):
+    for turn in range(a.rounds):
         for name in a.only:
+            print(f"round {turn + 1} of {a.rounds}: {name}", file=sys.stderr, flush=True)
             arch, norm = name.split("-")
             common = ["--arch", arch, "--norm", norm, "--threads", str(a.threads), "--steps", str(a.steps),
                       "--device", a.device]
