@@ -85,24 +85,24 @@ struct Scene {
   float noise;
 
   explicit Scene(Draw& draw, bool texture) {
-    const float reach = texture ? 8.0f : 6.0f;
+    const float reach = texture ? 8.0f : 5.0f;
     centre = {side / 2 + draw.uniform(-reach, reach), side / 2 + draw.uniform(-reach, reach)};
-    const float angle = draw.uniform(0, 2 * std::numbers::pi_v<float>);
+    const float angle = draw.uniform(-0.35f, 0.35f);
     cosine = std::cos(angle);
     sine = std::sin(angle);
-    radius = draw.uniform(7, 12);
+    radius = draw.uniform(8, 13);
     period = draw.uniform(5, 9);
-    // Any two colours that can be told apart, from the same law for every class.
+    // Any two colours that can be told apart, the figure's the brighter one, from the same law for every class.
     do {
       for (float& c : ground) c = draw.uniform(0.1f, 0.9f);
       for (float& c : figure) c = draw.uniform(0.1f, 0.9f);
-    } while (contrast() < 0.45f);
+    } while (contrast() < 0.45f || brightness(figure) < brightness(ground) + 0.15f);
     for (float& c : scratch_colour) c = draw.uniform(0, 1);
     scratch_from = {draw.uniform(0, side), draw.uniform(0, side)};
     scratch_to = {draw.uniform(0, side), draw.uniform(0, side)};
     scratch_width = draw.uniform(0.4f, 1.2f);
     light = {draw.uniform(-0.15f, 0.15f), draw.uniform(-0.15f, 0.15f)};
-    noise = draw.uniform(0.04f, 0.16f);
+    noise = draw.uniform(0.03f, 0.12f);
   }
 
   float contrast() const {
@@ -110,6 +110,8 @@ struct Scene {
     for (std::size_t c = 0; c < 3; ++c) sum += (ground[c] - figure[c]) * (ground[c] - figure[c]);
     return std::sqrt(sum);
   }
+
+  static float brightness(const std::array<float, 3>& colour) { return (colour[0] + colour[1] + colour[2]) / 3; }
 
   Point local(float x, float y) const {
     x -= centre.x;

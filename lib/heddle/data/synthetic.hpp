@@ -15,8 +15,8 @@ struct SyntheticOptions {
 };
 
 /// Image i and its label depend on (seed, split, i) alone: a smaller data set is the beginning of a larger one. Classes come
-/// in equal numbers (to within one); figure, ground, place, size, angle, light and noise vary within a class, and colours
-/// are drawn alike for all classes, so that no mean colour gives a class away.
+/// in equal numbers (to within one). Figure and ground have any colours, the figure the brighter one, by the same law in all
+/// classes; place, size, angle, light and noise vary within a class.
 ImageDataset synthetic(const SyntheticOptions& options = {});
 
 }  // namespace heddle::data
