@@ -41,8 +41,8 @@ Tensor run_hooks(const std::vector<Hook>& hooks, Tensor gradient) {
   for (const Hook& hook : hooks) {
     Tensor replaced = hook(gradient);
     if (!replaced.defined()) continue;
-    check(replaced.shape() == gradient.shape(), "hook", "expected a gradient of shape {}, got {}", gradient.shape().str(),
-          replaced.shape().str());
+    check(replaced.shape() == gradient.shape(), "hook", "expected a gradient of shape {}, got {}", gradient.shape(),
+          replaced.shape());
     gradient = replaced.is_contiguous() ? replaced : replaced.clone();
   }
   return gradient;
@@ -111,7 +111,7 @@ class Engine {
     for (std::size_t i = 0; i < edges.size(); ++i) {
       if (!edges[i].wanted() || !grads[i].defined()) continue;
       check(grads[i].shape() == node.input_shapes[i], node.op, "expected a gradient of shape {} for input {}, got {}",
-            node.input_shapes[i].str(), i, grads[i].shape().str());
+            node.input_shapes[i], i, grads[i].shape());
       send(edges[i], std::move(grads[i]));
     }
   }
@@ -154,8 +154,8 @@ Tensor Tensor::grad() const {
 void Tensor::set_grad(Tensor gradient) {
   if (gradient.defined())
     check(gradient.shape() == shape() && gradient.dtype() == dtype() && gradient.device() == device(), "set_grad",
-          "expected a {} gradient of shape {} on {}, got {} {} on {}", name_of(dtype()), shape().str(), device().str(),
-          name_of(gradient.dtype()), gradient.shape().str(), gradient.device().str());
+          "expected a {} gradient of shape {} on {}, got {} {} on {}", name_of(dtype()), shape(), device(),
+          name_of(gradient.dtype()), gradient.shape(), gradient.device());
   // Later gradients are added to it in place, which takes a dense one.
   if (gradient.defined() && !gradient.is_contiguous()) gradient = empty_like(gradient).copy_(gradient);
   meta_of(*this).grad = std::move(gradient);
@@ -180,12 +180,12 @@ Tensor Tensor::detach() const {
 void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
   check(requires_grad(), "backward", "expected a tensor made from one that requires grad, got one without history");
   check(gradient.defined() || numel() == 1, "backward", "expected a tensor of one element, or a gradient, got shape {}",
-        shape().str());
+        shape());
   NoGradGuard guard;
   Tensor seed = ones_like(*this);
   if (gradient.defined()) {
-    check(gradient.shape() == shape(), "backward", "expected a gradient of shape {}, got {}", shape().str(),
-          gradient.shape().str());
+    check(gradient.shape() == shape(), "backward", "expected a gradient of shape {}, got {}", shape(),
+          gradient.shape());
     seed.copy_(gradient);
   }
   auto meta = std::static_pointer_cast<autograd::Meta>(impl_->autograd);

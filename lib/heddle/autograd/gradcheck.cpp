@@ -13,7 +13,7 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
   for (const Tensor& input : inputs) {
     if (!input.requires_grad()) continue;
     check(input.dtype() == float64 && input.is_contiguous(), "gradcheck", "expected dense float64 inputs, got {} of shape {}",
-          name_of(input.dtype()), input.shape().str());
+          name_of(input.dtype()), input.shape());
   }
   std::vector<Tensor> leaves = inputs;
   for (Tensor& leaf : leaves) {

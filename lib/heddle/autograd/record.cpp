@@ -42,7 +42,7 @@ const Tensor& Saved::get(std::string_view op) const {
   if (tensor_.defined() && tensor_.impl()->storage->version != version_)
     fail(op,
          fmt::format("expected the tensor of shape {} that backward needs as it was, got one written in place since forward",
-                     tensor_.shape().str()));
+                     tensor_.shape()));
   return tensor_;
 }
 

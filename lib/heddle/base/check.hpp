@@ -4,7 +4,27 @@
 
 #include <fmt/format.h>
 
+#include <concepts>
+#include <string>
+
 #include "heddle/base/error.hpp"
+
+namespace heddle::detail {
+template <class T>
+concept HasStr = requires(const T& t) {
+  { t.str() } -> std::same_as<std::string>;
+};
+}  // namespace heddle::detail
+
+/// Shapes, devices and the like are passed to check() as they are: their text is made only when the check fails, which keeps
+/// a check of a fast op at the price of its comparison.
+template <heddle::detail::HasStr T>
+struct fmt::formatter<T, char> : fmt::formatter<std::string> {
+  template <class Context>
+  auto format(const T& value, Context& context) const {
+    return fmt::formatter<std::string>::format(value.str(), context);
+  }
+};
 
 namespace heddle {
 

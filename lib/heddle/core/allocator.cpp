@@ -79,7 +79,7 @@ class CachingAllocator {
       release_cached();
       block = backend::system_allocate(device_, size);
     }
-    check(block != nullptr, "allocator", "expected {} bytes of memory on {}, got none: {}", size, device_.str(), held());
+    check(block != nullptr, "allocator", "expected {} bytes of memory on {}, got none: {}", size, device_, held());
     in_use_.emplace(block, size);
     stats_.reserved += size;
     stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);

@@ -20,7 +20,7 @@ template <class Table> const Table& kernels_for(Device device) {
   if constexpr (with_cuda) {
     if (device.is_cuda()) return Table::cuda();
   } else {
-    check(device.is_cpu(), "device", "expected a CPU tensor in a build without CUDA, got one on {}", device.str());
+    check(device.is_cpu(), "device", "expected a CPU tensor in a build without CUDA, got one on {}", device);
   }
   return Table::cpu();
 }

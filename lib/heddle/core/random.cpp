@@ -34,7 +34,7 @@ namespace {
 enum class Law { uniform, normal };
 
 void fill_random(Tensor& t, Law law, double first, double second, Generator& generator, std::string_view where) {
-  check(t.is_contiguous(), where, "expected a dense tensor, got strides {} for shape {}", t.strides().str(), t.shape().str());
+  check(t.is_contiguous(), where, "expected a dense tensor, got strides {} for shape {}", t.strides(), t.shape());
   const auto key = generator.next(kernels::Purpose::sample);
   ++t.impl()->storage->version;
   visit_floating(t.dtype(), where, [&]<class T>(TypeTag<T>) {

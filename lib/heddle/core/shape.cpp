@@ -51,7 +51,7 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, std::string_view where) {
   const int shift = longer.rank() - shorter.rank();
   for (int d = 0; d < shorter.rank(); ++d) {
     const auto one = longer[d + shift], other = shorter[d];
-    check(one == other || one == 1 || other == 1, where, "expected shapes that broadcast, got {} and {}", a.str(), b.str());
+    check(one == other || one == 1 || other == 1, where, "expected shapes that broadcast, got {} and {}", a, b);
     result[d + shift] = one == 1 ? other : one;
   }
   return result;

@@ -73,12 +73,12 @@ void* Tensor::raw_data() const {
 
 void Tensor::require_dtype(DType expected) const {
   check(dtype() == expected, "tensor", "expected elements of {}, got a {} tensor of shape {}", name_of(expected),
-        name_of(dtype()), shape().str());
+        name_of(dtype()), shape());
 }
 
 namespace {
 template <class Number> Number only_element(const Tensor& t) {
-  check(t.numel() == 1, "item", "expected a tensor of one element, got shape {}", t.shape().str());
+  check(t.numel() == 1, "item", "expected a tensor of one element, got shape {}", t.shape());
   return visit_any(t.dtype(), [&]<class T>(TypeTag<T>) {
     T value;
     backend::copy_bytes(&value, cpu, t.raw_data(), t.device(), sizeof value);
@@ -108,7 +108,7 @@ Tensor& Tensor::fill_(double value) {
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
-  check(source.shape() == shape(), "copy_", "expected a source of shape {}, got {}", shape().str(), source.shape().str());
+  check(source.shape() == shape(), "copy_", "expected a source of shape {}, got {}", shape(), source.shape());
   ++get().storage->version;
   if (numel() == 0) return *this;
   Tensor values = source;
@@ -139,7 +139,7 @@ Tensor Tensor::view_of_memory(const Shape& shape, const Shape& strides, std::int
 }
 
 Tensor empty(const Shape& shape, TensorOptions options) {
-  for (auto size : shape) check(size >= 0, "empty", "expected sizes of 0 or more, got {}", shape.str());
+  for (auto size : shape) check(size >= 0, "empty", "expected sizes of 0 or more, got {}", shape);
   auto impl = std::make_shared<detail::TensorImpl>();
   const auto bytes = static_cast<std::size_t>(shape.numel()) * size_of(options.dtype);
   impl->storage = std::make_shared<detail::Storage>(options.device, bytes);
@@ -184,7 +184,7 @@ Tensor from_memory(const void* memory, const Shape& shape, TensorOptions options
 
 void detail::check_count(std::size_t count, const Shape& shape) {
   check(static_cast<std::int64_t>(count) == shape.numel(), "tensor", "expected {} values for shape {}, got {}", shape.numel(),
-        shape.str(), count);
+        shape, count);
 }
 
 }  // namespace heddle

@@ -88,7 +88,7 @@ Tensor dropout(const Tensor& x, double p, bool training) {
 }
 
 Tensor dropout2d(const Tensor& x, double p, bool training) {
-  check(x.dim() >= 2, "dropout2d", "expected an input [n, c, ...], got {}", x.shape().str());
+  check(x.dim() >= 2, "dropout2d", "expected an input [n, c, ...], got {}", x.shape());
   return dropout("dropout2d", x, p, training, true);
 }
 

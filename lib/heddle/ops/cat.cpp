@@ -27,8 +27,8 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim) {
     check_same_kind("cat", "tensor", t, first);
     Shape expected = first.shape();
     if (t.dim() == expected.rank()) expected[d] = t.shape()[d];
-    check(t.shape() == expected, "cat", "expected shapes that agree but for dimension {}, got {} and {}", d,
-          first.shape().str(), t.shape().str());
+    check(t.shape() == expected, "cat", "expected shapes that agree but for dimension {}, got {} and {}", d, first.shape(),
+          t.shape());
     shape[d] += t.shape()[d];
     shapes.push_back(t.shape());
   }
@@ -53,8 +53,8 @@ Tensor stack(const std::vector<Tensor>& tensors, int dim) {
   check(!tensors.empty(), "stack", "expected a tensor or more, got none");
   std::vector<Tensor> rows;
   for (const Tensor& t : tensors) {
-    check(t.shape() == tensors.front().shape(), "stack", "expected equal shapes, got {} and {}", tensors.front().shape().str(),
-          t.shape().str());
+    check(t.shape() == tensors.front().shape(), "stack", "expected equal shapes, got {} and {}", tensors.front().shape(),
+          t.shape());
     rows.push_back(t.unsqueeze(dim));
   }
   return cat(rows, normalize_dim(dim, tensors.front().dim() + 1, "stack"));

@@ -39,15 +39,15 @@ T* data_or_null(const Tensor& t) {
 /// Error unless `operand` has x's type and device; `name` is what the message calls it.
 inline void check_same_kind(std::string_view where, std::string_view name, const Tensor& operand, const Tensor& x) {
   check(operand.dtype() == x.dtype() && operand.device() == x.device(), where, "expected a {} of {} on {}, got {} on {}", name,
-        heddle::name_of(x.dtype()), x.device().str(), heddle::name_of(operand.dtype()), operand.device().str());
+        heddle::name_of(x.dtype()), x.device(), heddle::name_of(operand.dtype()), operand.device());
 }
 
 /// Error unless the operand is undefined, or has this shape and x's type and device.
 inline void check_operand(std::string_view where, std::string_view name, const Tensor& operand, const Shape& shape,
                           const Tensor& x) {
   if (!operand.defined()) return;
-  check(operand.shape() == shape, where, "expected a {} of shape {} for an input {}, got {}", name, shape.str(),
-        x.shape().str(), operand.shape().str());
+  check(operand.shape() == shape, where, "expected a {} of shape {} for an input {}, got {}", name, shape, x.shape(),
+        operand.shape());
   check_same_kind(where, name, operand, x);
 }
 

@@ -14,8 +14,8 @@ namespace {
 
 ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Conv2dOptions& o) {
   constexpr auto where = "conv2d";
-  check(x.dim() == 4, where, "expected an input [n, c, h, w], got {}", x.shape().str());
-  check(weight.dim() == 4, where, "expected a weight [k, c / groups, kh, kw], got {}", weight.shape().str());
+  check(x.dim() == 4, where, "expected an input [n, c, h, w], got {}", x.shape());
+  check(weight.dim() == 4, where, "expected a weight [k, c / groups, kh, kw], got {}", weight.shape());
   check_same_kind(where, "weight", weight, x);
   check(o.stride.h > 0 && o.stride.w > 0, where, "expected a stride of 1 or more, got {{{}, {}}}", o.stride.h, o.stride.w);
   check(o.dilation.h > 0 && o.dilation.w > 0, where, "expected a dilation of 1 or more, got {{{}, {}}}", o.dilation.h,
@@ -25,10 +25,9 @@ ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Conv2dOptions&
   check(o.groups > 0 && weight.size(0) % o.groups == 0, where, "expected groups that divide the {} output channels, got {}",
         weight.size(0), o.groups);
   check(x.size(1) == weight.size(1) * o.groups, where, "expected an input of {} channels (weight is {}{}), got {}",
-        weight.size(1) * o.groups, weight.shape().str(), o.groups > 1 ? fmt::format(", groups {}", o.groups) : "",
-        x.shape().str());
+        weight.size(1) * o.groups, weight.shape(), o.groups > 1 ? fmt::format(", groups {}", o.groups) : "", x.shape());
   check(x.numel() > 0 && weight.numel() > 0, where, "expected operands with elements, got an input {} and a weight {}",
-        x.shape().str(), weight.shape().str());
+        x.shape(), weight.shape());
   const auto size = [&](const Tensor& t, int dim) { return to_int(t.size(dim), where); };
   const ConvShape s{.n = size(x, 0),
                     .c = size(x, 1),
@@ -49,7 +48,7 @@ ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Conv2dOptions&
   };
   check(fits(s.h, s.pad_h, s.dilation_h, s.kh) && fits(s.w, s.pad_w, s.dilation_w, s.kw), where,
         "expected a kernel within the padded input, got weight {} with dilation {{{}, {}}} and padding {{{}, {}}} for input {}",
-        weight.shape().str(), s.dilation_h, s.dilation_w, s.pad_h, s.pad_w, x.shape().str());
+        weight.shape(), s.dilation_h, s.dilation_w, s.pad_h, s.pad_w, x.shape());
   return s;
 }
 

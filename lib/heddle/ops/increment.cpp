@@ -7,7 +7,7 @@
 namespace heddle {
 
 void increment_(Tensor& counter) {
-  check(counter.is_contiguous(), "increment_", "expected a dense counter, got strides {}", counter.strides().str());
+  check(counter.is_contiguous(), "increment_", "expected a dense counter, got strides {}", counter.strides());
   auto* values = counter.data<std::int64_t>();
   ++counter.impl()->storage->version;
   if (counter.numel())

@@ -10,11 +10,11 @@ using namespace detail;
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   constexpr auto where = "linear";
-  check(weight.dim() == 2, where, "expected a weight [out, in], got {}", weight.shape().str());
+  check(weight.dim() == 2, where, "expected a weight [out, in], got {}", weight.shape());
   check(x.dim() >= 1 && x.shape().back() == weight.size(1), where, "expected an input [..., {}] (weight is {}), got {}",
-        weight.size(1), weight.shape().str(), x.shape().str());
+        weight.size(1), weight.shape(), x.shape());
   check(x.numel() > 0 && weight.numel() > 0, where, "expected operands with elements, got an input {} and a weight {}",
-        x.shape().str(), weight.shape().str());
+        x.shape(), weight.shape());
   check_same_kind(where, "weight", weight, x);
   const std::int64_t out = weight.size(0), in = weight.size(1), rows = x.numel() / in;
   check_operand(where, "bias", bias, {out}, x);

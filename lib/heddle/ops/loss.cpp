@@ -27,13 +27,11 @@ kernels::Reduction kernel_reduction(Reduction reduction) {
 }
 
 void check_labels(std::string_view where, const Tensor& scores, const Tensor& labels) {
-  check(scores.dim() == 2 && scores.numel() > 0, where, "expected scores [n, classes] with elements, got {}",
-        scores.shape().str());
+  check(scores.dim() == 2 && scores.numel() > 0, where, "expected scores [n, classes] with elements, got {}", scores.shape());
   check(labels.dtype() == int64, where, "expected labels of int64, got {}", heddle::name_of(labels.dtype()));
   check(labels.shape() == Shape{scores.size(0)}, where, "expected labels of shape [{}] for scores {}, got {}", scores.size(0),
-        scores.shape().str(), labels.shape().str());
-  check(labels.device() == scores.device(), where, "expected labels on {}, got them on {}", scores.device().str(),
-        labels.device().str());
+        scores.shape(), labels.shape());
+  check(labels.device() == scores.device(), where, "expected labels on {}, got them on {}", scores.device(), labels.device());
 }
 
 // Before anything is launched. Labels on a GPU are not read back: that would stop the step.
@@ -120,8 +118,8 @@ Tensor nll_loss(const Tensor& log_probability, const Tensor& labels, const NllLo
 namespace {
 
 void check_pair(std::string_view where, const Tensor& input, const Tensor& target) {
-  check(target.defined() && target.shape() == input.shape(), where, "expected a target of the input's shape {}, got {}",
-        input.shape().str(), target.defined() ? target.shape().str() : "none");
+  check(target.defined(), where, "expected a target of the input's shape {}, got none", input.shape());
+  check(target.shape() == input.shape(), where, "expected a target of the input's shape {}, got {}", input.shape(), target.shape());
   check_same_kind(where, "target", target, input);
 }
 
@@ -161,9 +159,9 @@ void accumulate_metrics(Tensor& totals, const Tensor& logits, const Tensor& labe
   constexpr auto where = "accumulate_metrics";
   check_labels(where, logits, labels);
   check(totals.dtype() == float64 && totals.shape() == Shape{3} && totals.is_contiguous() && totals.device() == logits.device(),
-        where, "expected totals float64 [3] on {}, got {} {} on {}", logits.device().str(), heddle::name_of(totals.dtype()),
-        totals.shape().str(), totals.device().str());
-  check(loss.numel() == 1, where, "expected a loss of one element, got {}", loss.shape().str());
+        where, "expected totals float64 [3] on {}, got {} {} on {}", logits.device(), heddle::name_of(totals.dtype()),
+        totals.shape(), totals.device());
+  check(loss.numel() == 1, where, "expected a loss of one element, got {}", loss.shape());
   check_same_kind(where, "loss", loss, logits);
   const Tensor logits_dense = dense(logits), labels_dense = dense(labels);
   visit_floating(logits.dtype(), where, [&]<class T>(TypeTag<T>) {

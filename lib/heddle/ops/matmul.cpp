@@ -86,12 +86,11 @@ Tensor batched(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  check(a.dim() >= 1 && b.dim() >= 1, "matmul", "expected operands of one dimension or more, got {} and {}", a.shape().str(),
-        b.shape().str());
+  check(a.dim() >= 1 && b.dim() >= 1, "matmul", "expected operands of one dimension or more, got {} and {}", a.shape(),
+        b.shape());
   check_same_kind("matmul", "right operand", b, a);
   const Tensor left = a.dim() == 1 ? a.unsqueeze(0) : a, right = b.dim() == 1 ? b.unsqueeze(1) : b;
-  check(left.size(-1) == right.size(-2), "matmul", "expected inner sizes that agree, got {} and {}", a.shape().str(),
-        b.shape().str());
+  check(left.size(-1) == right.size(-2), "matmul", "expected inner sizes that agree, got {} and {}", a.shape(), b.shape());
   Tensor c = batched(left, right);
   if (b.dim() == 1) c = c.squeeze(-1);
   if (a.dim() == 1) c = c.squeeze(b.dim() == 1 ? -1 : -2);

@@ -23,8 +23,7 @@ kernels::Dropout dropout_of(const DropoutSpec& spec, std::string_view where, con
   if (spec.p == 0) return {};
   if (spec.planes)
     check(x.dim() >= 2 && x.size(0) * x.size(1) * plane == x.numel(), where,
-          "expected a dropout of planes beside a norm that keeps the planes of [n, c, ...] whole, got input {}",
-          x.shape().str());
+          "expected a dropout of planes beside a norm that keeps the planes of [n, c, ...] whole, got input {}", x.shape());
   return {static_cast<float>(spec.p), spec.planes, default_generator().next(kernels::Purpose::dropout)};
 }
 
@@ -84,8 +83,8 @@ Tensor batch_norm_training(const BatchNormCall& call, const Tensor& x, const Ten
                   data_or_null<T>(running_mean), data_or_null<T>(running_var), mean.data<T>(), rstd.data<T>(), y.data<T>(),
                   workspace.get());
   });
-  for (const Tensor& running : {running_mean, running_var})
-    if (running.defined()) ++running.impl()->storage->version;
+  for (const Tensor* running : {&running_mean, &running_var})
+    if (running->defined()) ++running->impl()->storage->version;
   return y;
 }
 
@@ -105,7 +104,7 @@ Tensor batch_norm_inference(const BatchNormCall& call, const Tensor& x, const Te
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                   const Tensor& bias, const BatchNormOptions& options, const NormNeighbours& neighbours) {
   constexpr auto where = "batch_norm";
-  check(x.dim() >= 2 && x.numel() > 0, where, "expected an input [n, c, ...] with elements, got {}", x.shape().str());
+  check(x.dim() >= 2 && x.numel() > 0, where, "expected an input [n, c, ...] with elements, got {}", x.shape());
   const BatchNormShape shape{to_int(x.size(0), where), to_int(x.size(1), where), product(x.shape(), 2, x.dim())};
   const bool batch_statistics = options.training || !running_mean.defined();
   check(running_mean.defined() == running_var.defined(), where, "expected running_mean and running_var both, or none, got one");
@@ -114,10 +113,10 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   check_operand(where, "weight", weight, {shape.c}, x);
   check_operand(where, "bias", bias, {shape.c}, x);
   check(!batch_statistics || shape.n * shape.inner > 1, where,
-        "expected more than one value a channel when training, got input {}", x.shape().str());
-  for (const Tensor& running : {running_mean, running_var})
-    check(!running.defined() || running.is_contiguous(), where, "expected dense running statistics, got strides {}",
-          running.defined() ? running.strides().str() : "");
+        "expected more than one value a channel when training, got input {}", x.shape());
+  for (const Tensor* running : {&running_mean, &running_var})
+    if (running->defined())
+      check(running->is_contiguous(), where, "expected dense running statistics, got strides {}", running->strides());
 
   const BatchNormCall call{shape, fusion_of(neighbours, where, x, shape.inner), options.eps};
   const Tensor x_dense = dense(x);
@@ -199,16 +198,16 @@ Tensor channel_norm(std::string_view where, const Tensor& x, std::int64_t groups
 Tensor group_norm(const Tensor& x, int num_groups, const Tensor& weight, const Tensor& bias, double eps,
                   const NormNeighbours& neighbours) {
   constexpr auto where = "group_norm";
-  check(x.dim() >= 2 && x.numel() > 0, where, "expected an input [n, c, ...] with elements, got {}", x.shape().str());
+  check(x.dim() >= 2 && x.numel() > 0, where, "expected an input [n, c, ...] with elements, got {}", x.shape());
   check(num_groups > 0 && x.size(1) % num_groups == 0, where,
-        "expected groups that divide the {} channels of the input {}, got {}", x.size(1), x.shape().str(), num_groups);
+        "expected groups that divide the {} channels of the input {}, got {}", x.size(1), x.shape(), num_groups);
   return channel_norm(where, x, num_groups, weight, bias, eps, neighbours);
 }
 
 Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, const NormNeighbours& neighbours) {
   constexpr auto where = "instance_norm";
   check(x.dim() >= 3 && x.numel() > x.size(0) * x.size(1), where,
-        "expected an input [n, c, ...] of more than one element a channel, got {}", x.shape().str());
+        "expected an input [n, c, ...] of more than one element a channel, got {}", x.shape());
   return channel_norm(where, x, x.size(1), weight, bias, eps, neighbours);
 }
 
@@ -218,9 +217,8 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   const int first = x.dim() - normalized_shape.rank();
   check(normalized_shape.rank() > 0 && first >= 0 &&
             std::equal(normalized_shape.begin(), normalized_shape.end(), x.shape().begin() + first),
-        where, "expected an input [..., {}] to normalise over {}, got {}", normalized_shape.str(), normalized_shape.str(),
-        x.shape().str());
-  check(x.numel() > 0, where, "expected an input with elements, got {}", x.shape().str());
+        where, "expected an input [..., {}] to normalise over {}, got {}", normalized_shape, normalized_shape, x.shape());
+  check(x.numel() > 0, where, "expected an input with elements, got {}", x.shape());
   check_operand(where, "weight", weight, normalized_shape, x);
   check_operand(where, "bias", bias, normalized_shape, x);
   GroupNormShape shape{.n = product(x.shape(), 0, first),

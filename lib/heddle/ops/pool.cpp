@@ -16,7 +16,7 @@ namespace {
 
 void check_image(std::string_view where, const Tensor& x) {
   check((x.dim() == 4 || x.dim() == 3) && x.numel() > 0, where,
-        "expected an input [n, c, h, w] or [c, h, w] with elements, got {}", x.shape().str());
+        "expected an input [n, c, h, w] or [c, h, w] with elements, got {}", x.shape());
 }
 
 // x's shape with its last two sizes replaced.
@@ -58,7 +58,7 @@ PoolShape pool_shape(std::string_view where, const Tensor& x, Pair kernel, Pair 
   s.out_h = windows(s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h, ceil_mode);
   s.out_w = windows(s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w, ceil_mode);
   check(s.out_h > 0 && s.out_w > 0, where, "expected a kernel {{{}, {}}} within the padded input, got input {}", kernel.h,
-        kernel.w, x.shape().str());
+        kernel.w, x.shape());
   return s;
 }
 

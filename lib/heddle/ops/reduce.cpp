@@ -26,9 +26,9 @@ Marks marks_of(std::string_view where, const Shape& dims, int rank) {
   if (dims.empty()) marks.fill(true);
   for (std::int64_t d : dims) {
     check(d >= -Shape::max_rank && d < Shape::max_rank, where, "expected dimensions of a tensor of {} of them, got {}", rank,
-          dims.str());
+          dims);
     const auto at = static_cast<std::size_t>(normalize_dim(static_cast<int>(d), rank, where));
-    check(!marks[at], where, "expected each dimension once, got {}", dims.str());
+    check(!marks[at], where, "expected each dimension once, got {}", dims);
     marks[at] = true;
   }
   return marks;
@@ -62,7 +62,7 @@ Tensor reduce(std::string_view where, Reduce op, const Tensor& x, const Marks& m
   const Shape shape = reduced_shape(x.shape(), marks, true);
   if (x.numel() == 0) {
     check(shape.numel() == 0 || op == Reduce::sum || op == Reduce::mean, where,
-          "expected elements to choose from, got shape {}", x.shape().str());
+          "expected elements to choose from, got shape {}", x.shape());
     return full(shape, op == Reduce::mean ? std::numeric_limits<double>::quiet_NaN() : 0, x.options());
   }
   Tensor y = dense(x);
@@ -115,7 +115,7 @@ Tensor var(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
   const Marks marks = marks_of("var", dims, x.dim());
   const std::int64_t kept = std::max<std::int64_t>(reduced_shape(x.shape(), marks, true).numel(), 1);
   const std::int64_t count = x.numel() / kept;
-  check(count > correction, "var", "expected more than {} elements, got {} of shape {}", correction, count, x.shape().str());
+  check(count > correction, "var", "expected more than {} elements, got {} of shape {}", correction, count, x.shape());
   return div(sum(square(sub(x, mean(x, dims, true))), dims, keepdim), static_cast<double>(count - correction));
 }
 
@@ -153,7 +153,7 @@ ReduceShape along(const Tensor& x, int dim) {
 
 // The first maximum's place, the dimension kept.
 Tensor first_maximum(std::string_view where, const Tensor& x, int dim) {
-  check(x.numel() > 0, where, "expected elements to choose from, got shape {}", x.shape().str());
+  check(x.numel() > 0, where, "expected elements to choose from, got shape {}", x.shape());
   Shape shape = x.shape();
   if (x.dim()) shape[dim] = 1;
   Tensor index = empty(shape, {int64, x.device()});
@@ -218,7 +218,7 @@ Tensor argmax(const Tensor& x) {
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   check(broadcast_shapes(shape, x.shape(), "sum_to") == x.shape(), "sum_to", "expected a shape that broadcasts to {}, got {}",
-        x.shape().str(), shape.str());
+        x.shape(), shape);
   Shape stretched;
   const int shift = x.dim() - shape.rank();
   for (int d = 0; d < x.dim(); ++d)

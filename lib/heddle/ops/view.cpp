@@ -59,17 +59,16 @@ Shape completed(const Shape& wish, const Tensor& t) {
   int open = -1;
   std::int64_t known = 1;
   for (int d = 0; d < shape.rank(); ++d) {
-    check(shape[d] >= -1, "reshape", "expected sizes of 0 or more, or -1, got {}", wish.str());
+    check(shape[d] >= -1, "reshape", "expected sizes of 0 or more, or -1, got {}", wish);
     if (shape[d] >= 0) {
       known *= shape[d];
       continue;
     }
-    check(open < 0, "reshape", "expected at most one -1, got {}", wish.str());
+    check(open < 0, "reshape", "expected at most one -1, got {}", wish);
     open = d;
   }
   if (open >= 0) shape[open] = known > 0 ? t.numel() / known : 0;
-  check(shape.numel() == t.numel(), "reshape", "expected a shape of {} elements for {}, got {}", t.numel(), t.shape().str(),
-        wish.str());
+  check(shape.numel() == t.numel(), "reshape", "expected a shape of {} elements for {}, got {}", t.numel(), t.shape(), wish);
   return shape;
 }
 
@@ -86,7 +85,7 @@ Tensor Tensor::reshape(const Shape& wish) const {
 
 Tensor Tensor::flatten(int start, int end) const {
   const int first = normalize_dim(start, dim(), "flatten"), last = normalize_dim(end, dim(), "flatten");
-  check(first <= last, "flatten", "expected start before end, got {} and {} for shape {}", start, end, shape().str());
+  check(first <= last, "flatten", "expected start before end, got {} and {} for shape {}", start, end, shape());
   Shape target;
   for (int d = 0; d < first; ++d) target.push_back(shape()[d]);
   target.push_back(product(shape(), first, std::min(last + 1, dim())));
@@ -95,13 +94,12 @@ Tensor Tensor::flatten(int start, int end) const {
 }
 
 Tensor Tensor::permute(const Shape& dims) const {
-  check(dims.rank() == dim(), "permute", "expected the {} dimensions of {} in some order, got {}", dim(), shape().str(),
-        dims.str());
+  check(dims.rank() == dim(), "permute", "expected the {} dimensions of {} in some order, got {}", dim(), shape(), dims);
   Shape target = shape(), target_strides = strides(), inverse = dims;
   std::array<bool, Shape::max_rank> seen{};
   for (int d = 0; d < dim(); ++d) {
     const int from = normalize_dim(static_cast<int>(dims[d]), dim(), "permute");
-    check(!seen[static_cast<std::size_t>(from)], "permute", "expected each dimension once, got {}", dims.str());
+    check(!seen[static_cast<std::size_t>(from)], "permute", "expected each dimension once, got {}", dims);
     seen[static_cast<std::size_t>(from)] = true;
     target[d] = shape()[from];
     target_strides[d] = strides()[from];
@@ -162,7 +160,7 @@ Tensor Tensor::select(int dim, std::int64_t index) const {
   const int d = normalize_dim(dim, this->dim(), "select");
   const std::int64_t extent = shape()[d];
   check(index >= -extent && index < extent, "select", "expected an index in [{}, {}) for dimension {} of {}, got {}", -extent,
-        extent, d, shape().str(), index);
+        extent, d, shape(), index);
   const std::int64_t at = index < 0 ? index + extent : index;
   return record("select", {*this}, select_view(*this, d, at),
                 around(shape(), [=](const Tensor& t) { return select_view(t, d, at); }));
@@ -187,7 +185,7 @@ Tensor Tensor::expand(const Shape& target) const {
   const int shift = target.rank() - dim();
   bool fits = shift >= 0;
   for (int d = 0; fits && d < dim(); ++d) fits = shape()[d] == target[d + shift] || shape()[d] == 1;
-  check(fits, "expand", "expected a shape that {} stretches to, got {}", shape().str(), target.str());
+  check(fits, "expand", "expected a shape that {} stretches to, got {}", shape(), target);
   return record("expand", {*this}, view_of_memory(target, expanded_strides(shape(), strides(), target), 0),
                 [shape = shape()](const Tensor& dy, const Needs&) -> Grads { return {sum_to(dy, shape)}; });
 }
