@@ -95,13 +95,18 @@ template <class T> HD_INLINE void deinterleave(Vec<T> low, Vec<T> high, Vec<T>& 
 }
 
 /// The sum of all lanes, in one fixed order: halves are added to each other until one is left.
-template <class T> HD_INLINE T sum(Vec<T> v) {
-  T a[lanes<T>];
-  store(a, v);
-  for (int width = lanes<T> / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) a[i] += a[i + width];
-  return a[0];
+template <class V> HD_INLINE auto sum_of_halves(V v) {
+  constexpr int half = static_cast<int>(sizeof(V) / sizeof(v[0])) / 2;
+  if constexpr (half == 1) {
+    return v[0] + v[1];
+  } else {
+    return [&]<int... i>(std::integer_sequence<int, i...>) HD_INLINE_LAMBDA {
+      return sum_of_halves(__builtin_shufflevector(v, v, i...) + __builtin_shufflevector(v, v, (i + half)...));
+    }
+    (std::make_integer_sequence<int, half>{});
+  }
 }
+template <class T> HD_INLINE T sum(Vec<T> v) { return sum_of_halves(v); }
 
 }  // namespace
 }  // namespace heddle::kernels

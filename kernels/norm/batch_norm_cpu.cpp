@@ -17,7 +17,8 @@
 namespace heddle::kernels {
 namespace {
 
-constexpr int max_channels = 64;  // in one chunk
+constexpr int max_channels = 64;             // in one chunk
+constexpr std::int64_t chunk_size = 32768;  // elements in one chunk, at least, where there are several
 
 // How the work is divided; depends on the shape alone.
 struct Partition {
@@ -28,7 +29,8 @@ struct Partition {
     channels = std::min(max_channels, s.c);
     channel_blocks = (s.c + channels - 1) / channels;
     const std::int64_t size = std::int64_t{s.n} * s.inner * s.c;
-    const int wanted = std::clamp(size < 16384 ? 1 : 32 / channel_blocks, 1, s.n);
+    const int chunks = static_cast<int>(std::min<std::int64_t>(32, size / chunk_size));
+    const int wanted = std::clamp(chunks / channel_blocks, 1, s.n);
     images = (s.n + wanted - 1) / wanted;
     image_blocks = (s.n + images - 1) / images;
   }
@@ -69,7 +71,7 @@ template <class T, bool drop> struct Kernel {
   // The mean and the sum of squared distances from it, of channels c0 .. c1 over images n0 .. n1.
   void moments(const Block& block, const T* x, Partial* out) const {
     PlaneWalker<T> walker(neighbours, s.inner, bits);
-    walker.before_draws = Draws::kept;
+    walker.forward_sums();
     PairSums<T> sums[max_channels];
     T shift[max_channels];
     for (int c = block.c0; c < block.c1; ++c)
@@ -96,7 +98,7 @@ template <class T, bool drop> struct Kernel {
 
   void apply(const Block& block, const T* x, const T* gamma, const T* beta, const T* mean, const T* rstd, T* y) const {
     PlaneWalker<T> walker(neighbours, s.inner, bits);
-    walker.before_draws = Draws::again;
+    walker.forward_result();
     for (int n = block.n0; n < block.n1; ++n)
       for (int c = block.c0; c < block.c1; ++c) {
         const std::int64_t plane = std::int64_t{n} * s.c + c;
@@ -110,7 +112,7 @@ template <class T, bool drop> struct Kernel {
   void gradient_sums(const Block& block, const T* x, const T* dy, const T* gamma, const T* beta, const T* mean, const T* rstd,
                      Partial* out) const {
     PlaneWalker<T> walker(neighbours, s.inner, bits);
-    walker.before_draws = walker.after_draws = Draws::kept;
+    walker.backward_sums();
     PairSums<T> sums[max_channels];
     for (int n = block.n0; n < block.n1; ++n)
       for (int c = block.c0; c < block.c1; ++c) {
@@ -131,7 +133,7 @@ template <class T, bool drop> struct Kernel {
   void gradient(const Block& block, const T* x, const T* dy, const T* gamma, const T* beta, const T* mean, const T* rstd,
                 bool fixed, const Partial* sums, T* dx) const {
     PlaneWalker<T> walker(neighbours, s.inner, bits);
-    walker.before_draws = walker.after_draws = Draws::again;
+    walker.backward_result();
     const double count = static_cast<double>(s.n) * static_cast<double>(s.inner);
     for (int n = block.n0; n < block.n1; ++n)
       for (int c = block.c0; c < block.c1; ++c) {

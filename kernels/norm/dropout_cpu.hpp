@@ -60,10 +60,7 @@ template <class T> class DropoutFactors {
   VectorPhilox random_;
 };
 
-// What was kept, a bit an element, so that a kernel which goes through its elements twice draws them once. Only float.
-
-/// Bytes for the bits of a plane of `inner` elements, piece after piece.
-HD_INLINE std::int64_t kept_bytes(std::int64_t inner) { return (inner + 63) / 64 * 8; }
+// What was kept, a bit an element, so that kernels which go through their elements several times draw them once. Only float.
 
 /// Which of `count` factors are not 0; a vector's worth of them may lie behind the last.
 inline __attribute__((noinline)) void pack_kept(const float* factors, int count, std::uint8_t* bits) {

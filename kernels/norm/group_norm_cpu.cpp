@@ -21,7 +21,7 @@ GroupNormShape folded(const GroupNormShape& s) {
   return {s.n, s.groups, s.c / s.groups, s.groups, s.affine == Affine::none ? Affine::none : Affine::element};
 }
 NormFusion folded(const GroupNormShape& s, NormFusion fusion) {
-  if (s.inner == 1) fusion.before.planes = fusion.after.planes = false;
+  if (s.inner == 1) fusion.before.planes = fusion.after.planes = false, fusion.kept = nullptr;
   return fusion;
 }
 
@@ -68,8 +68,8 @@ template <class T, bool element, bool drop> struct Kernel {
     const std::int64_t first = row * channels;  // plane
     const int channel = static_cast<int>(row % s.groups) * channels;
     PairSums<T> sums;
-    walker.first_plane = first;
-    walker.before_draws = Draws::kept;
+    walker.begin_at(first);
+    walker.forward_sums();
     const T shift = walker.template estimate<drop>(first, p.x);
     for (int c = 0; c < channels; ++c)
       walker.template walk<drop, false>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
@@ -80,7 +80,7 @@ template <class T, bool element, bool drop> struct Kernel {
     const double variance = std::max(0.0, sums.total_b / size - distance * distance);
     p.mean[row] = static_cast<T>(shift + distance);
     p.rstd[row] = static_cast<T>(1 / std::sqrt(variance + static_cast<double>(eps)));
-    walker.before_draws = Draws::again;
+    walker.forward_result();
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
       walker.template walk<drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
@@ -97,8 +97,8 @@ template <class T, bool element, bool drop> struct Kernel {
     const double rstd = p.rstd[row], size = static_cast<double>(s.row_size());
     double sum_g = 0, sum_gx = 0;  // of g * gamma and g * gamma * (z - mean)
     PairSums<T> sums;
-    walker.first_plane = first;
-    walker.before_draws = walker.after_draws = Draws::kept;
+    walker.begin_at(first);
+    walker.backward_sums();
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
       walker.template walk<drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {
@@ -119,7 +119,7 @@ template <class T, bool element, bool drop> struct Kernel {
     sum_g += sums.total_a;
     sum_gx += sums.total_b;
     const T k2 = static_cast<T>(rstd * sum_g / size), k3 = static_cast<T>(rstd * rstd * rstd * sum_gx / size);
-    walker.before_draws = walker.after_draws = Draws::again;
+    walker.backward_result();
     for (int c = 0; c < channels; ++c) {
       const AffineMap<T> affine = map(p, channel + c, p.mean[row], p.rstd[row]);
       walker.template walk<drop>(first + c, [&](const Piece<T>& piece, std::int64_t offset, int count) {

@@ -33,7 +33,15 @@ struct NormFusion {
   Dropout before{};
   bool relu_after = false;
   Dropout after{};
+  /// CPU, float, inner > 1: where not null, forward leaves here which single elements were kept, and backward reads them
+  /// instead of drawing them again; kept_bytes(n * c, inner) bytes.
+  std::uint8_t* kept = nullptr;
+
+  constexpr bool drops_elements() const { return (before.p > 0 && !before.planes) || (after.p > 0 && !after.planes); }
 };
+
+/// A bit an element and side of the norm, a plane's beginning at a multiple of eight bytes.
+constexpr std::int64_t kept_bytes(std::int64_t planes, std::int64_t inner) { return 2 * planes * ((inner + 63) / 64 * 8); }
 
 /// x and y [n, c, inner]; one mean and rstd a channel; inner = H * W.
 struct BatchNormShape {
@@ -41,8 +49,8 @@ struct BatchNormShape {
   std::int64_t inner = 1;
 };
 
-/// gamma and beta [c] may be null (together), and then so may dgamma and dbeta. Every output is overwritten. Workspace as
-/// in Conv2dKernels.
+/// gamma and beta [c] may be null (together), and then so may dgamma and dbeta. Every output is overwritten; on the CPU dx may
+/// be dy. Workspace as in Conv2dKernels.
 template <class T> struct BatchNormKernels {
   std::size_t (*workspace)(const BatchNormShape&);
   /// Statistics of this batch: writes y, mean [c], rstd [c]. Where running_mean is not null, running_mean and running_var
@@ -78,7 +86,7 @@ struct GroupNormShape {
   constexpr std::int64_t affine_size() const { return affine == Affine::none ? 0 : affine == Affine::channel ? c : c * inner; }
 };
 
-/// gamma and beta are null exactly where affine is none. Every output is overwritten.
+/// gamma and beta are null exactly where affine is none. Every output is overwritten; on the CPU dx may be dy.
 template <class T> struct GroupNormKernels {
   std::size_t (*workspace)(const GroupNormShape&);
   /// Writes y, mean [rows], rstd [rows].

@@ -21,32 +21,37 @@
 namespace heddle::kernels {
 namespace {
 
-/// A pair of sums: four vectors of lanes each, emptied into doubles now and then.
+/// A pair of sums: a vector of lanes each, emptied into doubles now and then.
 template <class T> struct PairSums {
-  Vec<T> a[4] = {}, b[4] = {};
+  Vec<T> a = {}, b = {};
   int pending = 0;
   double total_a = 0, total_b = 0;
 
-  __attribute__((noinline)) void flush() {
-    total_a += sum<T>((a[0] + a[1]) + (a[2] + a[3]));
-    total_b += sum<T>((b[0] + b[1]) + (b[2] + b[3]));
-    for (int u = 0; u < 4; ++u) a[u] = b[u] = Vec<T>{};
-    pending = 0;
-  }
-  HD_INLINE void added(int count) {
+  /// Takes the sums over `count` elements, held in four vectors each.
+  HD_INLINE void add(const Vec<T> (&more_a)[4], const Vec<T> (&more_b)[4], int count) {
+    a += (more_a[0] + more_a[1]) + (more_a[2] + more_a[3]);
+    b += (more_b[0] + more_b[1]) + (more_b[2] + more_b[3]);
     pending += count;
     if (pending >= piece_size) flush();
+  }
+  HD_INLINE void flush() {
+    total_a += sum<T>(a);
+    total_b += sum<T>(b);
+    a = b = Vec<T>{};
+    pending = 0;
   }
 };
 
 /// NormFusion as the kernels use it: relu raises to `low`, which is minus infinity where there is none.
 template <class T> struct Neighbours {
   DropoutFactors<T> before, after;
+  std::uint8_t* kept;  // what forward leaves for backward, or null
   T low_before, low_after;
 
   explicit Neighbours(const NormFusion& fusion)
       : before(fusion.before),
         after(fusion.after),
+        kept(fusion.kept),
         low_before(fusion.relu_before ? T(0) : -std::numeric_limits<T>::infinity()),
         low_after(fusion.relu_after ? T(0) : -std::numeric_limits<T>::infinity()) {}
 };
@@ -87,15 +92,13 @@ template <class T, bool element, bool drop> struct Lines {
   }
 
   static HD_INLINE void moments(const Piece<T>& piece, int count, const T* x, T shift, PairSums<T>& sums) {
-    V a[4], b[4];
-    unrolled<4>([&](auto u) HD_INLINE_LAMBDA { a[u] = sums.a[u], b[u] = sums.b[u]; });
+    V a[4] = {}, b[4] = {};
     each_vector<T, 4>(count, [&](int i, auto part, auto u) HD_INLINE_LAMBDA {
       const V d = keep_part<T>(input(piece, x, i, part) - shift, part);
       a[u] += d;
       b[u] += d * d;
     });
-    unrolled<4>([&](auto u) HD_INLINE_LAMBDA { sums.a[u] = a[u], sums.b[u] = b[u]; });
-    sums.added(count);
+    sums.add(a, b, count);
   }
 
   static HD_INLINE void apply(const Piece<T>& piece, const AffineMap<T>& map, int count, const T* x, T* y) {
@@ -110,8 +113,7 @@ template <class T, bool element, bool drop> struct Lines {
   /// With arrays, the sums are of g * gamma, and dbeta += g, dgamma += g * (z - mean) * rstd element by element.
   static HD_INLINE void gradient_sums(const Piece<T>& piece, const AffineMap<T>& map, int count, const T* x, const T* dy,
                                       PairSums<T>& sums, T* dgamma, T* dbeta) {
-    V a[4], b[4];
-    unrolled<4>([&](auto u) HD_INLINE_LAMBDA { a[u] = sums.a[u], b[u] = sums.b[u]; });
+    V a[4] = {}, b[4] = {};
     each_vector<T, 4>(count, [&](int i, auto part, auto u) HD_INLINE_LAMBDA {
       const V centred = input(piece, x, i, part) - map.mean;
       V g = output_gradient(piece, map, centred, dy, i, part);
@@ -123,8 +125,7 @@ template <class T, bool element, bool drop> struct Lines {
       a[u] += g;
       b[u] += g * centred;
     });
-    unrolled<4>([&](auto u) HD_INLINE_LAMBDA { sums.a[u] = a[u], sums.b[u] = b[u]; });
-    sums.added(count);
+    sums.add(a, b, count);
   }
 
   static HD_INLINE void gradient(const Piece<T>& piece, const AffineMap<T>& map, T k1, T k2, T k3, int count, const T* x,
@@ -145,22 +146,32 @@ enum class Draws { fresh, kept, again };
 
 /// Bytes to keep the bits of both sides of the norm for so many planes.
 template <class T> HD_INLINE std::int64_t bits_for(std::int64_t planes, std::int64_t inner) {
-  return std::is_same_v<T, float> ? 2 * planes * kept_bytes(inner) : 0;
+  return std::is_same_v<T, float> ? kept_bytes(planes, inner) : 0;
 }
 
 /// Calls f(piece, offset, count) for the pieces of planes of `inner` elements each.
 template <class T> class PlaneWalker {
  public:
-  /// bits: bits_for() the planes from first_plane on.
-  PlaneWalker(const Neighbours<T>& neighbours, std::int64_t inner, std::uint8_t* bits = nullptr)
-      : bits_(bits), neighbours_(neighbours), inner_(inner) {
+  /// scratch: bits_for() the planes from begin_at() on, for kernels that go through their elements twice.
+  PlaneWalker(const Neighbours<T>& neighbours, std::int64_t inner, std::uint8_t* scratch = nullptr)
+      : bits_(neighbours.kept ? neighbours.kept : scratch), neighbours_(neighbours), inner_(inner) {
     // A side without dropout of elements has factors too, where the other one does.
     for (T& one : before_.data) one = 1;
     for (T& one : after_.data) one = 1;
   }
 
   Draws before_draws = Draws::fresh, after_draws = Draws::fresh;
-  std::int64_t first_plane = 0;  // the one the bits begin with
+
+  /// The plane that the scratch's bits begin with.
+  void begin_at(std::int64_t plane) { first_plane_ = neighbours_.kept ? 0 : plane; }
+  /// The sums of the forward pass, which look at what precedes the norm, and its results.
+  void forward_sums() { before_draws = Draws::kept; }
+  void forward_result() {
+    before_draws = Draws::again;
+    after_draws = neighbours_.kept ? Draws::kept : Draws::fresh;
+  }
+  void backward_sums() { before_draws = after_draws = neighbours_.kept ? Draws::again : Draws::kept; }
+  void backward_result() { before_draws = after_draws = Draws::again; }
 
   /// drop: whether single elements are dropped; after: whether f looks at what follows the norm.
   template <bool drop, bool after = true> HD_INLINE void walk(std::int64_t plane, auto&& f) {
@@ -190,7 +201,7 @@ template <class T> class PlaneWalker {
   const T* factors(const DropoutFactors<T>& drop, Draws draws, int side, std::int64_t plane, std::int64_t offset, int count,
                    typename DropoutFactors<T>::Buffer& buffer) {
     if constexpr (std::is_same_v<T, float>) {
-      std::uint8_t* bits = bits_ + (2 * (plane - first_plane) + side) * kept_bytes(inner_) + offset / 8;
+      std::uint8_t* bits = bits_ + kept_bytes(plane - first_plane_, inner_) + side * kept_bytes(1, inner_) / 2 + offset / 8;
       if (draws == Draws::again) {
         unpack_kept(bits, count, drop.scale(), buffer.data);
         return buffer.data;
@@ -204,7 +215,7 @@ template <class T> class PlaneWalker {
 
   std::uint8_t* bits_;
   const Neighbours<T>& neighbours_;
-  std::int64_t inner_;
+  std::int64_t inner_, first_plane_ = 0;
   PlaneFactors<T> before_planes_{neighbours_.before}, after_planes_{neighbours_.after};
   typename DropoutFactors<T>::Buffer before_, after_;
 };

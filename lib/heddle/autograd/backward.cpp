@@ -13,23 +13,27 @@ namespace heddle {
 namespace autograd {
 namespace {
 
-// A gradient on its way: several uses of a tensor add up. The first one arrives as it is and may be shared with others,
-// so the first addition makes a sum of our own, to which later ones are added in place.
+// Whether nobody else holds the tensor or its memory.
+bool alone(const Tensor& t) { return t.impl().use_count() == 1 && t.impl()->storage.use_count() == 1; }
+
+// A gradient on its way: several uses of a tensor add up. What arrives may be shared with others; the terms are added up in
+// place in the first that is not, or else in a copy.
 struct Gathered {
   Tensor sum;
   bool ours = false;
 
-  void add(const Tensor& gradient) {
+  void add(Tensor gradient) {
     if (!sum.defined()) {
-      sum = gradient;
+      sum = std::move(gradient);
       return;
     }
-    if (!ours) {
-      Tensor copy = empty_like(sum);
-      copy.copy_(sum);
-      sum = copy;
-      ours = true;
+    if (!ours && !alone(sum)) {
+      if (alone(gradient))
+        std::swap(sum, gradient);
+      else
+        sum = empty_like(sum).copy_(sum);
     }
+    ours = true;
     visit_floating(sum.dtype(), "backward", [&]<class T>(TypeTag<T>) {
       kernels_for<kernels::ElementwiseKernels<T>>(sum.device())
           .add_scaled(stream_of(sum), sum.numel(), gradient.data<T>(), T{1}, sum.data<T>());
@@ -57,7 +61,7 @@ void accumulate(Meta& leaf, Tensor gradient) {
     return;
   }
   Gathered sum{leaf.grad, true};
-  sum.add(gradient);
+  sum.add(std::move(gradient));
 }
 
 class Engine {
@@ -67,12 +71,12 @@ class Engine {
       if (edge.leaf->hooks.empty())
         accumulate(*edge.leaf, std::move(gradient));
       else
-        hooked(edge.leaf).add(gradient);
+        hooked(edge.leaf).add(std::move(gradient));
       return;
     }
     auto [slot, fresh] = waiting_.try_emplace(edge.node.get());
     if (fresh) order_.push({edge.node->number, edge.node});
-    slot->second.add(gradient);
+    slot->second.add(std::move(gradient));
   }
 
   void run(bool retain_graph) {

@@ -23,7 +23,7 @@ Tensor activation(std::string_view where, Activation kind, const Tensor& x, doub
   if (!needs_grad({x})) return y;
   const Saved kept(backward_reads_output(kind) ? y : x_dense);
   return record(where, {x}, y, [kept, kind, slope, name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
-    Tensor dx = empty_like(dy);
+    Tensor dx = in_place_of(dy);
     visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
       if (dy.numel() == 0) return;
       kernels_for<kernels::ActivationKernels<T>>(dy.device())
@@ -58,14 +58,12 @@ Tensor tanh(const Tensor& x) {
 
 namespace {
 
-Tensor apply_dropout(std::string_view where, std::int64_t planes, const kernels::Dropout& drop, const Tensor& x) {
-  Tensor y = empty_like(x);
+void apply_dropout(std::string_view where, std::int64_t planes, const kernels::Dropout& drop, const Tensor& x, const Tensor& y) {
   visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
     if (x.numel() == 0) return;
     kernels_for<kernels::ActivationKernels<T>>(x.device())
         .dropout(stream_of(x), planes, x.numel() / planes, drop, x.data<T>(), y.data<T>());
   });
-  return y;
 }
 
 // The mask is not kept: the gradient is the same function of dy, by the same key.
@@ -75,9 +73,12 @@ Tensor dropout(std::string_view where, const Tensor& x, double p, bool training,
   if (p == 1) return mul(x, 0.0);
   const std::int64_t planes = by_plane ? x.size(0) * x.size(1) : 1;
   const kernels::Dropout drop{static_cast<float>(p), by_plane, default_generator().next(kernels::Purpose::dropout)};
-  Tensor y = apply_dropout(where, planes, drop, dense(x));
+  Tensor y = empty(x.shape(), x.options());
+  apply_dropout(where, planes, drop, dense(x), y);
   return record(where, {x}, y, [planes, drop, name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
-    return {apply_dropout(name, planes, drop, dy)};
+    Tensor dx = in_place_of(dy);
+    apply_dropout(name, planes, drop, dy, dx);
+    return {dx};
   });
 }
 

@@ -10,6 +10,7 @@
 #include "heddle/base/check.hpp"
 #include "heddle/core/dispatch.hpp"
 #include "heddle/core/tensor.hpp"
+#include "heddle/core/tensor_impl.hpp"
 
 namespace heddle::detail {
 
@@ -28,6 +29,13 @@ inline Tensor dense(const Tensor& t) {
 /// The same for an operand that may be undefined.
 inline Tensor dense_or_none(const Tensor& t) {
   return t.defined() ? dense(t) : t;
+}
+
+/// Memory for a gradient of dy's shape that is computed element by element from dy: on the CPU dy's own, where nobody else
+/// holds it, so that no line is read only to be overwritten.
+inline Tensor in_place_of(const Tensor& dy) {
+  const bool ours = dy.device().is_cpu() && dy.impl().use_count() == 1 && dy.impl()->storage.use_count() == 1;
+  return ours ? dy : empty_like(dy);
 }
 
 /// Elements of a dense tensor; null for an undefined one.

@@ -37,6 +37,15 @@ NormFusion fusion_of(const NormNeighbours& neighbours, std::string_view where, c
   return fusion;
 }
 
+// Room for what dropout keeps, for the backward pass: a bit an element costs less than its random number, drawn again. Only
+// where NormFusion says that it is used.
+Tensor keep_bits(NormFusion& fusion, const Tensor& x, std::int64_t plane, bool recorded) {
+  if (!recorded || !x.device().is_cpu() || x.dtype() != float32 || plane <= 1 || !fusion.drops_elements()) return {};
+  Tensor bits = empty({kernels::kept_bytes(x.numel() / plane, plane)}, {uint8, x.device()});
+  fusion.kept = bits.data<std::uint8_t>();
+  return bits;
+}
+
 // weight and bias as the kernels take them: both or none. The one that is missing becomes ones, or zeros.
 struct Scales {
   Tensor gamma, beta;
@@ -54,7 +63,7 @@ struct BatchNormCall {
 
 Grads batch_norm_gradient(const BatchNormCall& call, const Tensor& x, const Tensor& dy, const Scales& scales,
                           const Tensor& mean, const Tensor& rstd, bool fixed_statistics) {
-  Tensor dx = empty_like(x), dgamma, dbeta;
+  Tensor dx = in_place_of(dy), dgamma, dbeta;
   if (scales.gamma.defined()) {
     dgamma = empty_like(scales.gamma);
     dbeta = empty_like(scales.gamma);
@@ -118,7 +127,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     if (running->defined())
       check(running->is_contiguous(), where, "expected dense running statistics, got strides {}", running->strides());
 
-  const BatchNormCall call{shape, fusion_of(neighbours, where, x, shape.inner), options.eps};
+  const bool recorded = needs_grad({x, weight, bias});
+  BatchNormCall call{shape, fusion_of(neighbours, where, x, shape.inner), options.eps};
+  const Tensor bits = keep_bits(call.fusion, x, shape.inner, recorded && batch_statistics);
   const Tensor x_dense = dense(x);
   const Scales scales = scales_of(weight, bias);
   Tensor y, mean, rstd;
@@ -129,7 +140,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   } else {
     y = batch_norm_inference(call, x_dense, running_mean, running_var, scales);
   }
-  if (!needs_grad({x, weight, bias})) return y;
+  if (!recorded) return y;
 
   if (!batch_statistics) {
     NoGradGuard guard;
@@ -137,7 +148,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     rstd = rsqrt(add(running_var, options.eps));
   }
   return record(where, {x, weight, bias}, y,
-                [call, batch_statistics, x = Saved(x_dense), gamma = Saved(scales.gamma), beta = Saved(scales.beta),
+                [call, bits, batch_statistics, x = Saved(x_dense), gamma = Saved(scales.gamma), beta = Saved(scales.beta),
                  mean = Saved(mean), rstd = Saved(rstd)](const Tensor& dy, const Needs&) -> Grads {
                   return batch_norm_gradient(call, x.get(where), dy, {gamma.get(where), beta.get(where)}, mean.get(where),
                                              rstd.get(where), !batch_statistics);
@@ -149,7 +160,9 @@ namespace {
 // Group, layer and instance norm: one kernel family, told apart by the shape alone.
 Tensor row_norm(std::string_view where, const GroupNormShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias,
                 double eps, const NormNeighbours& neighbours) {
-  const NormFusion fusion = fusion_of(neighbours, where, x, shape.inner);
+  const bool recorded = needs_grad({x, weight, bias});
+  NormFusion fusion = fusion_of(neighbours, where, x, shape.inner);
+  const Tensor bits = keep_bits(fusion, x, shape.inner, recorded);
   const Tensor x_dense = dense(x);
   const Scales scales = scales_of(weight, bias);
   Tensor y = empty_like(x_dense), mean = empty({shape.rows()}, x.options()), rstd = empty({shape.rows()}, x.options());
@@ -159,12 +172,12 @@ Tensor row_norm(std::string_view where, const GroupNormShape& shape, const Tenso
     table.forward(stream_of(x), shape, fusion, x_dense.data<T>(), data_or_null<T>(scales.gamma), data_or_null<T>(scales.beta),
                   static_cast<T>(eps), mean.data<T>(), rstd.data<T>(), y.data<T>(), workspace.get());
   });
-  if (!needs_grad({x, weight, bias})) return y;
+  if (!recorded) return y;
   return record(where, {x, weight, bias}, y,
-                [shape, fusion, name = std::string(where), kept_x = Saved(x_dense), kept_gamma = Saved(scales.gamma),
+                [shape, fusion, bits, name = std::string(where), kept_x = Saved(x_dense), kept_gamma = Saved(scales.gamma),
                  kept_beta = Saved(scales.beta), mean, rstd](const Tensor& dy, const Needs&) -> Grads {
                   const Tensor &saved_x = kept_x.get(name), &gamma = kept_gamma.get(name), &beta = kept_beta.get(name);
-                  Tensor dx = empty_like(saved_x), dgamma, dbeta;
+                  Tensor dx = in_place_of(dy), dgamma, dbeta;
                   if (gamma.defined()) {
                     dgamma = empty_like(gamma);
                     dbeta = empty_like(gamma);

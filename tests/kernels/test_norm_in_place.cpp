@@ -1,0 +1,90 @@
+// What the CPU's norms promise beyond the other backends: dx may be dy, and masks that forward left behind serve backward.
+// Neither changes a bit of any result.
+#include <vector>
+
+#include "kernels/norm/norm.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/values.hpp"
+
+using namespace heddle;
+using namespace heddle::kernels;
+using namespace heddle::test;
+
+namespace {
+
+struct Result {
+  std::vector<float> y, dx, dgamma, dbeta;
+  bool operator==(const Result&) const = default;
+};
+
+struct Problem {
+  std::vector<float> x, dy, gamma, beta;
+  Problem(std::int64_t size, std::int64_t affine)
+      : x(made_up<float>(size, -2, 2, 1)), dy(made_up<float>(size, -1, 1, 2)), gamma(made_up<float>(affine, 0.5, 1.5, 3)), beta(made_up<float>(affine, -0.5, 0.5, 4)) {}
+};
+
+// forward(y, workspace) and backward(dy, dx, dgamma, dbeta, workspace) of either family; backward in place where asked for.
+Result run(const Problem& p, std::size_t workspace_bytes, bool in_place, auto&& forward, auto&& backward) {
+  std::vector<double> workspace(workspace_bytes / sizeof(double) + 1);
+  Result r{std::vector<float>(p.x.size()), p.dy, std::vector<float>(p.gamma.size()), std::vector<float>(p.gamma.size())};
+  forward(r.y.data(), workspace.data());
+  backward(in_place ? r.dx.data() : p.dy.data(), r.dx.data(), r.dgamma.data(), r.dbeta.data(), workspace.data());
+  return r;
+}
+
+Result run(const BatchNormShape& s, const NormFusion& fusion, const Problem& p, bool in_place) {
+  const auto& k = BatchNormKernels<float>::cpu();
+  std::vector<float> mean(s.c), rstd(s.c);
+  return run(
+      p, k.workspace(s), in_place,
+      [&](float* y, void* w) {
+        k.forward({}, s, fusion, p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f, 0.1f, nullptr, nullptr, mean.data(), rstd.data(), y, w);
+      },
+      [&](const float* dy, float* dx, float* dgamma, float* dbeta, void* w) {
+        k.backward({}, s, fusion, p.x.data(), dy, p.gamma.data(), p.beta.data(), mean.data(), rstd.data(), false, dx, dgamma, dbeta, w);
+      });
+}
+Result run(const GroupNormShape& s, const NormFusion& fusion, const Problem& p, bool in_place) {
+  const auto& k = GroupNormKernels<float>::cpu();
+  std::vector<float> mean(s.rows()), rstd(s.rows());
+  return run(
+      p, k.workspace(s), in_place,
+      [&](float* y, void* w) { k.forward({}, s, fusion, p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f, mean.data(), rstd.data(), y, w); },
+      [&](const float* dy, float* dx, float* dgamma, float* dbeta, void* w) {
+        k.backward({}, s, fusion, p.x.data(), dy, p.gamma.data(), p.beta.data(), mean.data(), rstd.data(), dx, dgamma, dbeta, w);
+      });
+}
+
+template <class Shape> void check(const Shape& s, std::int64_t affine) {
+  const Problem p(s.n * s.c * s.inner, affine);
+  const Dropout before{0.3f, false, {7, 3, 1, Purpose::dropout}}, after{0.4f, false, {7, 3, 2, Purpose::dropout}};
+  const Dropout planes{0.4f, true, {7, 3, 4, Purpose::dropout}};
+  for (NormFusion fusion : {NormFusion{.relu_after = true}, NormFusion{.relu_before = true, .before = before},
+                            NormFusion{.relu_after = true, .after = after}, NormFusion{.before = before, .after = after},
+                            NormFusion{.before = planes, .after = after}}) {
+    const Result plain = run(s, fusion, p, false);
+    CHECK(run(s, fusion, p, true) == plain);
+    if (s.inner == 1 || !fusion.drops_elements()) continue;
+    std::vector<std::uint8_t> kept(kept_bytes(s.n * s.c, s.inner) + 1, 0xa5);
+    fusion.kept = kept.data();
+    CHECK(run(s, fusion, p, false) == plain);
+    CHECK(run(s, fusion, p, true) == plain);
+    CHECK(kept.back() == 0xa5);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("batch norm on the CPU: in place, and with masks kept from forward", "[norm]") {
+  check(BatchNormShape{3, 5, 1}, 5);
+  check(BatchNormShape{2, 3, 49}, 3);
+  check(BatchNormShape{9, 20, 256}, 20);
+  check(BatchNormShape{17, 7, 1100}, 7);
+}
+
+TEST_CASE("group norm on the CPU: in place, and with masks kept from forward", "[norm]") {
+  check(GroupNormShape{3, 6, 1, 2, Affine::channel}, 6);
+  check(GroupNormShape{2, 6, 49, 2, Affine::channel}, 6);
+  check(GroupNormShape{5, 8, 1100, 4, Affine::channel}, 8);
+  check(GroupNormShape{5, 8, 256, 1, Affine::element}, 8 * 256);
+}
