@@ -20,7 +20,10 @@ struct Result {
 struct Problem {
   std::vector<float> x, dy, gamma, beta;
   Problem(std::int64_t size, std::int64_t affine)
-      : x(made_up<float>(size, -2, 2, 1)), dy(made_up<float>(size, -1, 1, 2)), gamma(made_up<float>(affine, 0.5, 1.5, 3)), beta(made_up<float>(affine, -0.5, 0.5, 4)) {}
+      : x(made_up<float>(size, -2, 2, 1)),
+        dy(made_up<float>(size, -1, 1, 2)),
+        gamma(made_up<float>(affine, 0.5, 1.5, 3)),
+        beta(made_up<float>(affine, -0.5, 0.5, 4)) {}
 };
 
 // forward(y, workspace) and backward(dy, dx, dgamma, dbeta, workspace) of either family; backward in place where asked for.
@@ -38,10 +41,12 @@ Result run(const BatchNormShape& s, const NormFusion& fusion, const Problem& p, 
   return run(
       p, k.workspace(s), in_place,
       [&](float* y, void* w) {
-        k.forward({}, s, fusion, p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f, 0.1f, nullptr, nullptr, mean.data(), rstd.data(), y, w);
+        k.forward({}, s, fusion, p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f, 0.1f, nullptr, nullptr, mean.data(),
+                  rstd.data(), y, w);
       },
       [&](const float* dy, float* dx, float* dgamma, float* dbeta, void* w) {
-        k.backward({}, s, fusion, p.x.data(), dy, p.gamma.data(), p.beta.data(), mean.data(), rstd.data(), false, dx, dgamma, dbeta, w);
+        k.backward({}, s, fusion, p.x.data(), dy, p.gamma.data(), p.beta.data(), mean.data(), rstd.data(), false, dx, dgamma,
+                   dbeta, w);
       });
 }
 Result run(const GroupNormShape& s, const NormFusion& fusion, const Problem& p, bool in_place) {
@@ -49,13 +54,17 @@ Result run(const GroupNormShape& s, const NormFusion& fusion, const Problem& p, 
   std::vector<float> mean(s.rows()), rstd(s.rows());
   return run(
       p, k.workspace(s), in_place,
-      [&](float* y, void* w) { k.forward({}, s, fusion, p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f, mean.data(), rstd.data(), y, w); },
+      [&](float* y, void* w) {
+        k.forward({}, s, fusion, p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f, mean.data(), rstd.data(), y, w);
+      },
       [&](const float* dy, float* dx, float* dgamma, float* dbeta, void* w) {
-        k.backward({}, s, fusion, p.x.data(), dy, p.gamma.data(), p.beta.data(), mean.data(), rstd.data(), dx, dgamma, dbeta, w);
+        k.backward({}, s, fusion, p.x.data(), dy, p.gamma.data(), p.beta.data(), mean.data(), rstd.data(), dx, dgamma, dbeta,
+                   w);
       });
 }
 
-template <class Shape> void check(const Shape& s, std::int64_t affine) {
+template <class Shape>
+void check(const Shape& s, std::int64_t affine) {
   const Problem p(s.n * s.c * s.inner, affine);
   const Dropout before{0.3f, false, {7, 3, 1, Purpose::dropout}}, after{0.4f, false, {7, 3, 2, Purpose::dropout}};
   const Dropout planes{0.4f, true, {7, 3, 4, Purpose::dropout}};
