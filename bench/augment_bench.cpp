@@ -44,12 +44,12 @@ int main(int argc, char** argv) {
     s.seed = 1;
     for (const auto& step : steps) s.step[s.steps++] = step;
     float* y = out->next();
-    k.augment({}, s, images->data(), labels->data(), index->data(), nullptr, y, labels_out->data());
+    k.augment({}, s, images->data(), labels->data(), index->data(), nullptr, y, labels_out->data(), nullptr);
     if (s.steps == 0)
       require_near(name, static_cast<double>(y[7]), (*images)[static_cast<std::size_t>((*index)[0] * size + 7)] / 255.0, 1e-6);
     add(name, {.bytes = 5.0 * batch * size, .items = batch}, [=, &k, turn_of = std::int64_t{0}]() mutable {
       const std::int64_t first = turn_of++ * batch % (total - batch);
-      k.augment({}, s, images->data(), labels->data(), index->data() + first, nullptr, out->next(), labels_out->data());
+      k.augment({}, s, images->data(), labels->data(), index->data() + first, nullptr, out->next(), labels_out->data(), nullptr);
     });
   }
   return run(argc, argv);

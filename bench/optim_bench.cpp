@@ -35,7 +35,9 @@ void add_steps(const std::string& name, int tensors, std::int64_t size) {
   add("adam, " + name, {.bytes = 28 * count},
       [=, &k] { k.adam({}, tensors, p->slices.data(), {.lr = 1e-6, .step = 10}, nullptr); });
   auto norm = std::make_shared<double>();
-  add("gradient_norm, " + name, {.bytes = 4 * count}, [=, &k] { k.gradient_norm({}, tensors, p->slices.data(), norm.get()); });
+  auto room = std::make_shared<std::vector<double>>(k.workspace(tensors, p->slices.data()) / sizeof(double) + 1);
+  add("gradient_norm, " + name, {.bytes = 4 * count},
+      [=, &k] { k.gradient_norm({}, tensors, p->slices.data(), norm.get(), room->data()); });
 }
 
 }  // namespace

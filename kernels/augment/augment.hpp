@@ -4,6 +4,7 @@
 // step, draw) as augment_math.hpp says: neither the number of workers nor the batch a sample falls in changes a pixel.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
@@ -47,10 +48,12 @@ struct AugmentShape {
 
 template <class T>
 struct AugmentKernels {
+  /// Bytes that augment wants to be handed.
+  std::size_t (*workspace)(const AugmentShape&);
   /// index [batch] names the images (checked by the caller); labels_out[b] = labels[index[b]], unless labels_out is null.
   /// Where device_epoch is not null the epoch is read from there.
   void (*augment)(Stream, const AugmentShape&, const std::uint8_t* images, const std::int64_t* labels,
-                  const std::int64_t* index, const std::uint64_t* device_epoch, T* out, std::int64_t* labels_out);
+                  const std::int64_t* index, const std::uint64_t* device_epoch, T* out, std::int64_t* labels_out, void* workspace);
 
   static const AugmentKernels& cpu();
   static const AugmentKernels& cuda(Variant = Variant::fast);

@@ -231,7 +231,7 @@ void normalise(const AugmentShape& s, const In* from, T* to) {
 
 template <class T>
 void augment(Stream, const AugmentShape& s, const std::uint8_t* images, const std::int64_t* labels, const std::int64_t* index,
-             const std::uint64_t* device_epoch, T* out, std::int64_t* labels_out) {
+             const std::uint64_t* device_epoch, T* out, std::int64_t* labels_out, void*) {
   const std::int64_t size = static_cast<std::int64_t>(s.channels) * s.height * s.width;
   const std::uint64_t epoch = device_epoch ? *device_epoch : s.epoch;
   parallel_for(s.batch, size >= grain ? 1 : grain / size, [&](std::int64_t begin, std::int64_t end) {
@@ -257,8 +257,12 @@ void augment(Stream, const AugmentShape& s, const std::uint8_t* images, const st
   });
 }
 
+std::size_t workspace(const AugmentShape&) {
+  return 0;
+}  // each thread has room of its own
+
 template <class T>
-constexpr AugmentKernels<T> table{augment<T>};
+constexpr AugmentKernels<T> table{workspace, augment<T>};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // Optimizer steps, all parameters of a group in one call (on the GPU, in one launch).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
@@ -39,8 +40,10 @@ struct OptimKernels {
   /// `slices` lies in host memory and may be reused once the call returns.
   void (*sgd)(Stream, int count, const ParameterSlice<T>* slices, const SgdOptions&, const SgdOptions* device_options);
   void (*adam)(Stream, int count, const ParameterSlice<T>* slices, const AdamOptions&, const AdamOptions* device_options);
+  /// Bytes that gradient_norm wants to be handed.
+  std::size_t (*workspace)(int count, const ParameterSlice<T>* slices);
   /// *norm = sqrt(sum of squares of all gradients), in double, in fixed order.
-  void (*gradient_norm)(Stream, int count, const ParameterSlice<T>* slices, double* norm);
+  void (*gradient_norm)(Stream, int count, const ParameterSlice<T>* slices, double* norm, void* workspace);
   /// Every gradient is multiplied by min(1, max_norm / (*norm + 1e-6)).
   void (*clip)(Stream, int count, const ParameterSlice<T>* slices, double max_norm, const double* norm);
 

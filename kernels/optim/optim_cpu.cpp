@@ -113,9 +113,14 @@ HD_INLINE double sum_of_squares(std::int64_t n, const T* x) {
 }
 
 template <class T>
-void gradient_norm(Stream, int count, const ParameterSlice<T>* slices, double* norm) {
+std::size_t workspace(int count, const ParameterSlice<T>* slices) {
+  return static_cast<std::size_t>((total(count, slices) + grain - 1) / grain) * sizeof(double);
+}
+
+template <class T>
+void gradient_norm(Stream, int count, const ParameterSlice<T>* slices, double* norm, void* workspace) {
   const std::int64_t n = total(count, slices), pieces = (n + grain - 1) / grain;
-  Scratch<double> partial(pieces);
+  auto* const partial = static_cast<double*>(workspace);
   parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end) {
     double sum = 0;
     each_part(slices, begin, end, [&sum](const ParameterSlice<T>& slice, std::int64_t from, std::int64_t to) {
@@ -140,7 +145,7 @@ void clip(Stream, int count, const ParameterSlice<T>* slices, double max_norm, c
 }
 
 template <class T>
-constexpr OptimKernels<T> table{sgd<T>, adam<T>, gradient_norm<T>, clip<T>};
+constexpr OptimKernels<T> table{sgd<T>, adam<T>, workspace<T>, gradient_norm<T>, clip<T>};
 
 }  // namespace
 

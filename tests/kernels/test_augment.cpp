@@ -47,7 +47,8 @@ struct Run {
     auto all_labels = backend.buffer(labels), which = backend.buffer(index),
          got = backend.buffer(std::vector<std::int64_t>(index.size()));
     auto out = backend.buffer(std::vector<T>(index.size() * size()));
-    backend.table->augment({}, shape, images, all_labels, which, nullptr, out, got);
+    auto workspace = backend.buffer(std::vector<float>(backend.table->workspace(shape) / sizeof(float)));
+    backend.table->augment({}, shape, images, all_labels, which, nullptr, out, got, workspace.get());
     for (std::size_t b = 0; b < index.size(); ++b) REQUIRE(got.host()[b] == labels[static_cast<std::size_t>(index[b])]);
     return out.host();
   }
@@ -238,8 +239,27 @@ TEST_CASE("a sample depends on (seed, epoch, image) alone, not on its batch or p
     auto epoch = backend.buffer(std::vector<std::uint64_t>{4});
     auto out = backend.buffer(std::vector<float>(all.size()));
     run.shape.batch = total;
-    backend.table->augment({}, run.shape, images, nullptr, index, epoch, out, nullptr);  // no labels asked for
+    auto workspace = backend.buffer(std::vector<float>(backend.table->workspace(run.shape) / sizeof(float)));
+    backend.table->augment({}, run.shape, images, nullptr, index, epoch, out, nullptr, workspace.get());  // no labels asked for
     REQUIRE(out.host() == other_epoch(backend, everything()));
+  }
+}
+
+// On the GPU a block's memory holds images of up to 97 x 97; larger ones are worked on in the workspace.
+TEST_CASE("images of 110 x 110 agree with the definition", "[augment]") {
+  Run<float> run({ssr, jitter, flip}, 3, 110, 110);
+  for (const auto& backend : backends<AugmentKernels<float>>()) {
+    INFO(backend.name);
+    const std::vector<std::int64_t> index{3, 8};
+    const auto out = run(backend, index);
+    std::size_t differing = 0;
+    for (std::size_t b = 0; b < index.size(); ++b) {
+      const auto want = ReferenceAugment(run.shape, index[b], 3).apply(run.picture(index[b]));
+      for (std::size_t k = 0; k < run.size(); ++k)
+        differing += std::abs(static_cast<double>(out[b * run.size() + k]) -
+                              run.normalised(want.values[k], static_cast<int>(k / 12100))) > 1e-3;
+    }
+    REQUIRE(differing == 0);
   }
 }
 

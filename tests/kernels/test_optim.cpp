@@ -99,7 +99,10 @@ TEMPLATE_TEST_CASE("gradient norm and clipping over many slices of all sizes", "
           slices.push_back({nullptr, buffers.back()->get(), nullptr, nullptr, size});
         }
         auto norm = backend.buffer(std::vector<double>(1));
-        backend.table->gradient_norm({}, static_cast<int>(slices.size()), slices.data(), norm);
+        const int count = static_cast<int>(slices.size());
+        auto workspace =
+            backend.buffer(std::vector<double>(backend.table->workspace(count, slices.data()) / 8 + 1, std::nan("")));
+        backend.table->gradient_norm({}, count, slices.data(), norm, workspace.get());
         long double squares = 0;
         for (T v : all) squares += static_cast<long double>(v) * static_cast<long double>(v);
         REQUIRE(norm.host()[0] == Approx(static_cast<double>(std::sqrt(squares))).epsilon(1e-12));
@@ -139,4 +142,21 @@ TEMPLATE_TEST_CASE("a step is the same on any number of threads, wherever slices
         return value.host();
       });
     }
+}
+
+// On the GPU 80 slices are one launch.
+TEST_CASE("two hundred slices are all updated, clipped and counted", "[optim]") {
+  for (const auto& backend : backends<OptimKernels<float>>()) {
+    INFO(backend.name);
+    auto value = backend.buffer(std::vector<float>(2000)), gradient = backend.buffer(std::vector<float>(2000, 3.0f));
+    auto norm = backend.buffer(std::vector<double>(1));
+    std::vector<ParameterSlice<float>> slices;
+    for (int i = 0; i < 200; ++i) slices.push_back({value.get() + 10 * i, gradient.get() + 10 * i, nullptr, nullptr, 10});
+    auto workspace = backend.buffer(std::vector<double>(backend.table->workspace(200, slices.data()) / sizeof(double) + 1));
+    backend.table->gradient_norm({}, 200, slices.data(), norm, workspace.get());
+    REQUIRE(norm.host()[0] == Approx(std::sqrt(2000 * 9.0)));
+    backend.table->clip({}, 200, slices.data(), norm.host()[0] / 2, norm);
+    backend.table->sgd({}, 200, slices.data(), {.lr = 1}, nullptr);
+    for (float v : value.host()) REQUIRE(v == Approx(-1.5f));
+  }
 }

@@ -155,11 +155,13 @@ Tensor Transform::apply(const ImageDataset& dataset, const Tensor& index, std::u
 
   Tensor images = empty({index.numel(), dataset.channels(), dataset.height(), dataset.width()}, {.device = dataset.device()});
   Tensor batch_labels = empty(index.shape(), {int64, dataset.device()});
-  if (index.numel() > 0)
-    kernels_for<kernels::AugmentKernels<float>>(dataset.device())
-        .augment(stream_of(images), shape, dataset.images().data<const std::uint8_t>(),
-                 dataset.labels().data<const std::int64_t>(), index.data<const std::int64_t>(), nullptr, images.data<float>(),
-                 batch_labels.data<std::int64_t>());
+  if (index.numel() > 0) {
+    const auto& kernels = kernels_for<kernels::AugmentKernels<float>>(dataset.device());
+    const Workspace workspace(dataset.device(), kernels.workspace(shape));
+    kernels.augment(stream_of(images), shape, dataset.images().data<const std::uint8_t>(),
+                    dataset.labels().data<const std::int64_t>(), index.data<const std::int64_t>(), nullptr, images.data<float>(),
+                    batch_labels.data<std::int64_t>(), workspace.get());
+  }
   if (labels) *labels = batch_labels;
   return images;
 }

@@ -155,7 +155,8 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm) {
     const auto slices = detail::slices_of<T>(bucket);
     const auto& table = kernels_for<kernels::OptimKernels<T>>(bucket.device);
     const int count = static_cast<int>(slices.size());
-    table.gradient_norm(stream_of(norm), count, slices.data(), norm.data<double>());
+    const Workspace workspace(bucket.device, table.workspace(count, slices.data()));
+    table.gradient_norm(stream_of(norm), count, slices.data(), norm.data<double>(), workspace.get());
     for (const auto* slot : bucket.slots) ++slot->parameter.grad().impl()->storage->version;
     table.clip(stream_of(norm), count, slices.data(), max_norm, norm.data<double>());
   });

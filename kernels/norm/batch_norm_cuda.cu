@@ -1,0 +1,256 @@
+// Batch normalization on the GPU: two launches forward, two backward, whatever the neighbours.
+//
+// x, y, dy, dx [n, c, inner]; mean, rstd, gamma, beta [c]; partial sums [c, splits] in the workspace.
+//
+// The tensor is cut into blocks of one channel (32 neighbouring ones where planes are shorter than eight elements) by a
+// range of images by a part of a plane, about 4,096 elements. The first launch leaves each block's sums in the workspace.
+// In the second, each block first adds up its channel's partial sums, all blocks in the same order, then does the
+// arithmetic on its own elements; the block of a channel's first part also writes what is kept of it. So no third launch
+// waits between the two, and the result is the same to the bit on every device.
+//
+// Variance: a thread sums z - K and (z - K)^2 of about 16 elements in T, K being its first; count, mean and sum of squared
+// distances of threads, then of blocks, are joined in double by Chan, Golub and LeVeque's formula.
+//
+// Threads take 4 neighbouring elements where planes are a multiple of 4. Bytes: forward 8 read (4 of them from the L2 cache
+// where the tensor fits) and 4 written an element, backward 16 and 4. Operations: 9 and 20, and 25 a mask drawn.
+#include <cmath>
+
+#include "kernels/norm/batch_norm_cut.cuh"
+
+namespace heddle::kernels {
+namespace {
+
+template <class T, int V>
+HD_DEVICE AffineMap<T, V> map_of(const T* gamma, const T* beta, int channel, T mean, T rstd) {
+  AffineMap<T, V> map{mean, {}, {}};
+  for (int j = 0; j < V; ++j) map.scale[j] = gamma ? rstd * gamma[channel] : rstd, map.bias[j] = beta ? beta[channel] : T(0);
+  return map;
+}
+
+template <class T, int V>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    batch_moments_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, Moments* HD_RESTRICT partial) {
+  HD_SHARED(Moments, shared, [threads]);
+  HD_CARVER(carver);
+  const DeviceNeighbours<T> neighbours(fusion);
+  const Share share(cut);
+  const PlaneFactors<T> before(cut, share, neighbours.before, carver.template take<T>(cut.images));
+  __syncthreads();
+  int count = 0;
+  T shift = 0, sum = 0, squares = 0;
+  share.template each<V>(cut, [&](int image, std::int64_t i) {
+    const simt::Vec<T, V> z = neighbours.template input<V>(x, i, before(image));
+    if (count == 0) shift = z[0];
+    count += V;
+    for (int j = 0; j < V; ++j) sum += z[j] - shift, squares += (z[j] - shift) * (z[j] - shift);
+  });
+  Moments mine{static_cast<double>(count), 0, 0};
+  if (count > 0) {
+    const double s = sum, distance = s / count, rest = squares - s * distance;
+    mine.mean = shift + distance;
+    mine.squares = rest < 0 ? 0 : rest;
+  }
+  const Moments all = simt::join_block<threads>(mine, shared, cut.group);
+  if (threadIdx.x < static_cast<unsigned>(cut.group) && share.channel < cut.c)
+    partial[std::int64_t{share.channel} * cut.splits + share.split] = all;
+}
+
+// What forward() and inference() know of the statistics: forward joins `partial`, inference is given mean and variance.
+template <class T>
+struct Statistics {
+  const Moments* partial;
+  const T* given_mean;
+  const T* given_variance;
+  T eps, momentum;
+  T *running_mean, *running_var, *mean, *rstd;
+};
+
+template <class T, int V>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    batch_apply_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, const T* HD_RESTRICT gamma,
+                       const T* HD_RESTRICT beta, Statistics<T> s, T* HD_RESTRICT y) {
+  HD_SHARED(Moments, shared, [threads]);
+  HD_CARVER(carver);
+  const DeviceNeighbours<T> neighbours(fusion);
+  const Share share(cut);
+  T* const factors = carver.template take<T>(2 * cut.images);
+  const PlaneFactors<T> before(cut, share, neighbours.before, factors),
+      after(cut, share, neighbours.after, factors + cut.images);
+  const bool valid = share.channel < cut.c;
+  double mean = 0, rstd = 1;
+  if (s.partial) {
+    const Moments all = joined_splits(cut, share, s.partial, shared);
+    const double variance = all.squares / static_cast<double>(cut.count());
+    mean = all.mean;
+    rstd = 1 / std::sqrt(variance + static_cast<double>(s.eps));
+    if (valid && share.split == 0 && threadIdx.x < static_cast<unsigned>(cut.group)) {
+      s.mean[share.channel] = static_cast<T>(mean);
+      s.rstd[share.channel] = static_cast<T>(rstd);
+      if (s.running_mean) {
+        const double count = static_cast<double>(cut.count()), unbiased = count > 1 ? all.squares / (count - 1) : variance;
+        const double momentum = s.momentum, old_mean = s.running_mean[share.channel], old_var = s.running_var[share.channel];
+        s.running_mean[share.channel] = static_cast<T>((1 - momentum) * old_mean + momentum * mean);
+        s.running_var[share.channel] = static_cast<T>((1 - momentum) * old_var + momentum * unbiased);
+      }
+    }
+  } else {
+    __syncthreads();
+    if (valid) {
+      mean = s.given_mean[share.channel];
+      rstd = 1 / std::sqrt(static_cast<double>(s.given_variance[share.channel]) + static_cast<double>(s.eps));
+    }
+  }
+  if (!valid) return;
+  const auto map = map_of<T, V>(gamma, beta, share.channel, static_cast<T>(mean), static_cast<T>(rstd));
+  share.template each<V>(cut, [&](int image, std::int64_t i) {
+    simt::store_vec(y + i,
+                    neighbours.template output<V>(neighbours.template input<V>(x, i, before(image)), map, i, after(image)));
+  });
+}
+
+template <class T, int V>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    batch_sums_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, const T* HD_RESTRICT dy, const T* HD_RESTRICT gamma,
+                      const T* HD_RESTRICT beta, const T* HD_RESTRICT mean, const T* HD_RESTRICT rstd,
+                      GradientSums* HD_RESTRICT partial) {
+  HD_SHARED(GradientSums, shared, [threads]);
+  HD_CARVER(carver);
+  const DeviceNeighbours<T> neighbours(fusion);
+  const Share share(cut);
+  T* const factors = carver.template take<T>(2 * cut.images);
+  const PlaneFactors<T> before(cut, share, neighbours.before, factors),
+      after(cut, share, neighbours.after, factors + cut.images);
+  __syncthreads();
+  T sum = 0, dot = 0;
+  if (share.channel < cut.c) {
+    const auto map = map_of<T, V>(gamma, beta, share.channel, mean[share.channel], rstd[share.channel]);
+    share.template each<V>(cut, [&](int image, std::int64_t i) {
+      const simt::Vec<T, V> z = neighbours.template input<V>(x, i, before(image));
+      const simt::Vec<T, V> g = neighbours.template gradient<V>(z, map, dy, i, after(image));
+      for (int j = 0; j < V; ++j) sum += g[j], dot += g[j] * (z[j] - map.mean);
+    });
+  }
+  const GradientSums all =
+      simt::join_block<threads>(GradientSums{static_cast<double>(sum), static_cast<double>(dot)}, shared, cut.group);
+  if (threadIdx.x < static_cast<unsigned>(cut.group) && share.channel < cut.c)
+    partial[std::int64_t{share.channel} * cut.splits + share.split] = all;
+}
+
+// dz = g * scale - k2 - (z - mean) * k3; see docs/kernels/norm.md.
+template <class T, int V>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    batch_gradient_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, const T* HD_RESTRICT dy,
+                          const T* HD_RESTRICT gamma, const T* HD_RESTRICT beta, const T* HD_RESTRICT mean,
+                          const T* HD_RESTRICT rstd, bool fixed, const GradientSums* HD_RESTRICT partial, T* HD_RESTRICT dx,
+                          T* HD_RESTRICT dgamma, T* HD_RESTRICT dbeta) {
+  HD_SHARED(GradientSums, shared, [threads]);
+  HD_CARVER(carver);
+  const DeviceNeighbours<T> neighbours(fusion);
+  const Share share(cut);
+  T* const factors = carver.template take<T>(2 * cut.images);
+  const PlaneFactors<T> before(cut, share, neighbours.before, factors),
+      after(cut, share, neighbours.after, factors + cut.images);
+  const GradientSums all = joined_splits(cut, share, partial, shared);
+  if (share.channel >= cut.c) return;
+  const auto map = map_of<T, V>(gamma, beta, share.channel, mean[share.channel], rstd[share.channel]);
+  const double r = rstd[share.channel], scale = map.scale[0], count = static_cast<double>(cut.count());
+  if (dgamma && share.split == 0 && threadIdx.x < static_cast<unsigned>(cut.group)) {
+    dgamma[share.channel] = static_cast<T>(all.gx * r);
+    dbeta[share.channel] = static_cast<T>(all.g);
+  }
+  const T k2 = static_cast<T>(fixed ? 0 : scale * all.g / count),
+          k3 = static_cast<T>(fixed ? 0 : scale * r * r * all.gx / count);
+  share.template each<V>(cut, [&](int image, std::int64_t i) {
+    const T before_factor = before(image);
+    const simt::Vec<T, V> z = neighbours.template input<V>(x, i, before_factor);
+    simt::Vec<T, V> d = neighbours.template gradient<V>(z, map, dy, i, after(image));
+    for (int j = 0; j < V; ++j) d[j] = d[j] * map.scale[j] - k2 - (z[j] - map.mean) * k3;
+    neighbours.template input_gradient<V>(d, z, i, before_factor);
+    simt::store_vec(dx + i, d);
+  });
+}
+
+std::size_t workspace(const BatchNormShape& s) {
+  const Cut cut = cut_of(s);
+  return static_cast<std::size_t>(cut.c) * static_cast<std::size_t>(cut.splits) * sizeof(Moments);
+}
+
+unsigned blocks(const Cut& cut) {
+  return static_cast<unsigned>(cut.splits) * static_cast<unsigned>(cut.groups);
+}
+
+// Calls f.operator()<V>() with as many elements as one access of every pointer can take.
+template <class T, class F, class... Pointers>
+void with_width(const Cut& cut, F f, const Pointers*... pointers) {
+  if (cut.inner % 4 == 0 && cut.group == 1 && (simt::is_aligned<4>(pointers) && ...)) return f.template operator()<4>();
+  f.template operator()<1>();
+}
+
+template <class T>
+void apply(Stream stream, const Cut& cut, const NormFusion& fusion, const T* x, const T* gamma, const T* beta,
+           const Statistics<T>& s, T* y) {
+  const std::size_t bytes = simt::SharedBytes().take<T>(2 * static_cast<std::size_t>(cut.images)).total;
+  with_width<T>(
+      cut,
+      [&]<int V>() {
+        simt::launch<batch_apply_kernel<T, V>>(blocks(cut), threads, bytes, stream, cut, fusion, x, gamma, beta, s, y);
+      },
+      x, y);
+}
+
+template <class T>
+void forward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta, T eps,
+             T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y, void* workspace) {
+  const Cut cut = cut_of(s);
+  auto* const partial = static_cast<Moments*>(workspace);
+  const std::size_t bytes = simt::SharedBytes().take<T>(static_cast<std::size_t>(cut.images)).total;
+  with_width<T>(
+      cut,
+      [&]<int V>() { simt::launch<batch_moments_kernel<T, V>>(blocks(cut), threads, bytes, stream, cut, fusion, x, partial); },
+      x);
+  apply<T>(stream, cut, fusion, x, gamma, beta,
+           {partial, nullptr, nullptr, eps, momentum, running_mean, running_var, mean, rstd}, y);
+}
+
+template <class T>
+void inference(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta,
+               T eps, const T* mean, const T* variance, T* y) {
+  apply<T>(stream, cut_of(s), fusion, x, gamma, beta, {nullptr, mean, variance, eps, T(0), nullptr, nullptr, nullptr, nullptr},
+           y);
+}
+
+template <class T>
+void backward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* dy, const T* gamma,
+              const T* beta, const T* mean, const T* rstd, bool fixed, T* dx, T* dgamma, T* dbeta, void* workspace) {
+  const Cut cut = cut_of(s);
+  auto* const partial = static_cast<GradientSums*>(workspace);
+  const std::size_t bytes = simt::SharedBytes().take<T>(2 * static_cast<std::size_t>(cut.images)).total;
+  with_width<T>(
+      cut,
+      [&]<int V>() {
+        simt::launch<batch_sums_kernel<T, V>>(blocks(cut), threads, bytes, stream, cut, fusion, x, dy, gamma, beta, mean, rstd,
+                                              partial);
+        simt::launch<batch_gradient_kernel<T, V>>(blocks(cut), threads, bytes, stream, cut, fusion, x, dy, gamma, beta, mean,
+                                                  rstd, fixed, partial, dx, dgamma, dbeta);
+      },
+      x, dy, dx);
+}
+
+template <class T>
+constexpr BatchNormKernels<T> table{workspace, forward<T>, inference<T>, backward<T>};
+
+}  // namespace
+
+template <class T>
+const BatchNormKernels<T>& naive_batch_norm_cuda();  // norm_naive_cuda.cu
+
+template <>
+const BatchNormKernels<float>& BatchNormKernels<float>::cuda(Variant v) {
+  return v == Variant::naive ? naive_batch_norm_cuda<float>() : table<float>;
+}
+template <>
+const BatchNormKernels<double>& BatchNormKernels<double>::cuda(Variant v) {
+  return v == Variant::naive ? naive_batch_norm_cuda<double>() : table<double>;
+}
+
+}  // namespace heddle::kernels

@@ -1,0 +1,112 @@
+// What the CUDA norms share: the neighbours of NormFusion as one thread applies them to V neighbouring elements, and sums
+// over a block. Masks are drawn anew wherever they are needed: a Philox block is four elements' words, so a thread that
+// takes four elements spends about 25 integer operations on each, less than their bytes cost.
+#pragma once
+
+#include "kernels/norm/norm.hpp"
+#include "kernels/simt/simt.hpp"
+
+namespace heddle::kernels {
+namespace {
+
+HD_DEVICE inline std::uint32_t word_of(const PhiloxBlock& block, int i) {
+  return i < 2 ? (i == 0 ? block.word[0] : block.word[1]) : (i == 2 ? block.word[2] : block.word[3]);
+}
+
+/// One side's dropout; the step that a captured graph reads from memory is read once.
+template <class T>
+struct DeviceDropout {
+  bool elements, planes;
+  float p;
+  T scale;
+  RandomKey key;
+
+  HD_DEVICE explicit DeviceDropout(const Dropout& drop)
+      : elements(drop.p > 0 && !drop.planes),
+        planes(drop.p > 0 && drop.planes),
+        p(drop.p),
+        scale(1 / (1 - static_cast<T>(drop.p))),
+        key(drop.key) {
+    if (key.device_step) key.step = *key.device_step, key.device_step = nullptr;
+  }
+
+  HD_DEVICE T factor(std::uint32_t word) const { return keeps(word, p) ? scale : T(0); }
+  HD_DEVICE T factor_at(std::int64_t i) const {
+    return factor(word_of(philox(key, static_cast<std::uint32_t>(i / 4)), static_cast<int>(i % 4)));
+  }
+  /// The factor of a whole plane; 1 where planes are not dropped.
+  HD_DEVICE T plane(std::int64_t i) const { return planes ? factor_at(i) : T(1); }
+  /// Multiplies V elements from flat index i on, a multiple of V, by their own factors.
+  template <int V>
+  HD_DEVICE void apply(std::int64_t i, simt::Vec<T, V>& v) const {
+    if (!elements) return;
+    if constexpr (V == 4) {
+      const PhiloxBlock block = philox(key, static_cast<std::uint32_t>(i / 4));
+      for (int j = 0; j < 4; ++j) v[j] *= factor(block.word[j]);
+    } else {
+      for (int j = 0; j < V; ++j) v[j] *= factor_at(i + j);
+    }
+  }
+};
+
+template <class T>
+HD_DEVICE inline T relu_if(bool on, T v) {
+  return on && v < 0 ? T(0) : v;
+}
+
+/// The affine map of V elements: y = (z - mean) * scale + bias.
+template <class T, int V>
+struct AffineMap {
+  T mean;
+  simt::Vec<T, V> scale, bias;
+};
+
+/// A norm's neighbours on the device. `plane` is the element's channel plane [n, c], its factors the caller's to keep.
+template <class T>
+struct DeviceNeighbours {
+  bool relu_before, relu_after;
+  DeviceDropout<T> before, after;
+
+  HD_DEVICE explicit DeviceNeighbours(const NormFusion& fusion)
+      : relu_before(fusion.relu_before), relu_after(fusion.relu_after), before(fusion.before), after(fusion.after) {}
+
+  /// z of the elements from flat index i on.
+  template <int V>
+  HD_DEVICE simt::Vec<T, V> input(const T* x, std::int64_t i, T plane_factor) const {
+    simt::Vec<T, V> z = simt::load_vec<V>(x + i);
+    for (int j = 0; j < V; ++j) z[j] = relu_if(relu_before, z[j]) * plane_factor;
+    before.template apply<V>(i, z);
+    return z;
+  }
+  template <int V>
+  HD_DEVICE simt::Vec<T, V> output(const simt::Vec<T, V>& z, const AffineMap<T, V>& map, std::int64_t i, T plane_factor) const {
+    simt::Vec<T, V> y;
+    for (int j = 0; j < V; ++j) y[j] = relu_if(relu_after, (z[j] - map.mean) * map.scale[j] + map.bias[j]) * plane_factor;
+    after.template apply<V>(i, y);
+    return y;
+  }
+  /// dy through what follows the norm.
+  template <int V>
+  HD_DEVICE simt::Vec<T, V> gradient(const simt::Vec<T, V>& z, const AffineMap<T, V>& map, const T* dy, std::int64_t i,
+                                     T plane_factor) const {
+    simt::Vec<T, V> g = simt::load_vec<V>(dy + i);
+    for (int j = 0; j < V; ++j)
+      g[j] = relu_after && !((z[j] - map.mean) * map.scale[j] + map.bias[j] > 0) ? T(0) : g[j] * plane_factor;
+    after.template apply<V>(i, g);
+    return g;
+  }
+  /// dz through what precedes the norm, in place. Under a ReLU, z itself says what was kept.
+  template <int V>
+  HD_DEVICE void input_gradient(simt::Vec<T, V>& dz, const simt::Vec<T, V>& z, std::int64_t i, T plane_factor) const {
+    const T factor = relu_before && before.elements ? before.scale : plane_factor;
+    for (int j = 0; j < V; ++j) dz[j] = relu_before && !(z[j] > 0) ? T(0) : dz[j] * factor;
+    if (!relu_before) before.template apply<V>(i, dz);
+  }
+};
+
+struct DoublePair {
+  double a, b;
+};
+
+}  // namespace
+}  // namespace heddle::kernels
