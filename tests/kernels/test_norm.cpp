@@ -228,10 +228,12 @@ TEMPLATE_TEST_CASE("batch norm with every neighbour agrees with the reference", 
       check_batch_norm<TestType>(b, {6, 5, 1}, fusion, true);
       check_inference<TestType>(b, {5, 3, 35}, fusion, true);
       check_inference<TestType>(b, {6, 5, 1}, fusion, true);
+      check_batch_norm<TestType>(b, {3, 2, 20}, fusion, true);
+      check_inference<TestType>(b, {3, 2, 20}, fusion, true);
     }
 }
 
-TEMPLATE_TEST_CASE("batch norm of every shape agrees with the reference", "[norm][batch]", float, double) {
+TEMPLATE_TEST_CASE("batch norm of every shape agrees with the reference", "[norm][batch][large]", float, double) {
   const NormFusion plain, full = fusions()[4 * 9 - 5];
   for (const auto& b : backends<BatchNormKernels<TestType>>())
     for (const auto& s : batch_shapes)
@@ -248,10 +250,11 @@ TEMPLATE_TEST_CASE("group norm with every neighbour agrees with the reference", 
       for (Affine affine : {Affine::none, Affine::channel, Affine::element}) {
         check_group_norm<TestType>(b, {3, 6, 35, 2, affine}, fusion);
         check_group_norm<TestType>(b, {5, 12, 1, 3, affine}, fusion);
+        check_group_norm<TestType>(b, {2, 4, 20, 2, affine}, fusion);
       }
 }
 
-TEMPLATE_TEST_CASE("group, layer and instance norm of every shape agree with the reference", "[norm][group]", float, double) {
+TEMPLATE_TEST_CASE("group, layer and instance norm of every shape agree with the reference", "[norm][group][large]", float, double) {
   const NormFusion plain, full = fusions()[4 * 9 - 5];
   for (const auto& b : backends<GroupNormKernels<TestType>>())
     for (const auto& s : group_shapes())
@@ -271,7 +274,7 @@ TEST_CASE("batch norm without running statistics leaves none", "[norm][batch]") 
 }
 
 // A mean of 10,000 and a deviation of 1: the sum of squares minus the square of the sum would lose every digit in float.
-TEST_CASE("variance survives a large mean", "[norm]") {
+TEST_CASE("variance survives a large mean", "[norm][large]") {
   const BatchNormShape s{16, 10, 256};
   std::vector<float> x = made_up<float>(16 * 10 * 256, 10000 - std::sqrt(3.0), 10000 + std::sqrt(3.0));
   const auto reference = NormReference::batch(s, false);
@@ -297,7 +300,7 @@ TEST_CASE("variance survives a large mean", "[norm]") {
 }
 
 // A first image far from all the others is the worst case of a variance that is summed around the first image's mean.
-TEST_CASE("variance survives an outlying first image", "[norm]") {
+TEST_CASE("variance survives an outlying first image", "[norm][large]") {
   const BatchNormShape s{64, 9, 64};
   Problem<float> p(64 * 9 * 64, 9);
   for (int i = 0; i < 9 * 64; ++i) p.x[i] += 1e6f;
@@ -343,7 +346,7 @@ TEST_CASE("norm gradients agree with finite differences", "[norm]") {
     }
 }
 
-TEST_CASE("norms give the same bits on any number of threads", "[norm]") {
+TEST_CASE("norms give the same bits on any number of threads", "[norm][large]") {
   const NormFusion fusion = fusions()[4 * 9 - 5];
   for (const auto& b : backends<BatchNormKernels<float>>())
     for (const auto& s : batch_shapes) {
