@@ -32,6 +32,7 @@ keep_log() {
 {
   heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev curl ca-certificates
   mkdir -p "$build"
+  heddle_cuda_architecture
   echo "Building examples/cifar10 (its log is $build/build.log) ..."
   if ! build_program 2>&1 | keep_log; then
     tail -n 40 "$build/build.log"

@@ -4,6 +4,7 @@
 #
 #   heddle_require PACKAGE...   makes sure that these are there, named as Debian's packages
 #   heddle_jobs                 prints how many compilers to run at once
+#   heddle_cuda_architecture    has nvcc, where there is one, compile for this machine alone
 
 # The command that a package is needed for, or a header of it; nothing where the package is only files.
 heddle_probe() {
@@ -69,4 +70,11 @@ heddle_jobs() {
   jobs=$cores
   if [ -n "$memory" ] && [ $((memory / 1536)) -lt "$cores" ]; then jobs=$((memory / 1536)); fi
   echo $((jobs > 0 ? jobs : 1))
+}
+
+# What is built here runs here: CUDA kernels for this machine's GPU alone; where there is none, for one architecture, to see
+# that they compile. CUDAARCHS in the environment decides otherwise.
+heddle_cuda_architecture() {
+  if [ -n "${CUDAARCHS:-}" ]; then return; fi
+  if nvidia-smi -L 2>/dev/null | grep -q GPU; then export CUDAARCHS=native; else export CUDAARCHS=90; fi
 }

@@ -11,6 +11,7 @@ source "$project/examples/setup.sh"
 
 heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev curl ca-certificates \
   catch2 libbenchmark-dev git
+heddle_cuda_architecture
 build=$project/build/release
 jobs=$(heddle_jobs)
 cmake -S "$project" --preset release -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON

@@ -18,7 +18,7 @@ if(NOT HEDDLE_CUDA STREQUAL "OFF")
 endif()
 
 if(HEDDLE_WITH_CUDA)
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
     # One of each major generation from Turing on, as machine code, and the last one's PTX for those to come.
     find_package(CUDAToolkit QUIET)
     if(CUDAToolkit_VERSION VERSION_GREATER_EQUAL 12.8)
