@@ -1,4 +1,4 @@
-// Activations and dropout over the size of the example systems' largest layer at batch 128, 32@32. "% copy" holds bytes moved
+// Activations and dropout over the size of the example systems' largest layer at batch 128, 32@32. "% roofline" holds bytes moved
 // against this machine's copy bandwidth.
 #include <memory>
 

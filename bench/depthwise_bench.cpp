@@ -1,5 +1,5 @@
 // Depthwise convolution over the layers of the dilated system at batch 128, and a few larger ones. Bytes are the least that must
-// move; "% copy" holds them against this machine's copy bandwidth.
+// move; "% roofline" holds them against this machine's copy bandwidth.
 #include <memory>
 
 #include "bench/support.hpp"

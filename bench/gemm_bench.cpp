@@ -27,7 +27,7 @@ void add_gemm(const std::string& name, const GemmShape& s, Variant variant = Var
               static_cast<double>(b_values[static_cast<std::size_t>(s.transpose_b ? j * s.k + p : p * s.n + j)]);
     require_near(name, static_cast<double>(pc[at]), want, 1e-4);
   }
-  add(name, {.flops = 2.0 * static_cast<double>(s.m * s.n * s.k * s.batch)},
+  add(name, {.flops = 2.0 * static_cast<double>(s.m * s.n * s.k * s.batch), .element_size = static_cast<int>(sizeof(T))},
       [=, &k] { k.gemm({}, s, a->next(), b->next(), nullptr, c->next(), memory->data()); });
 }
 

@@ -1,8 +1,7 @@
 // Normalization over the layers of the five example systems at batch 128 (compact also at its own 512). Bytes are the least
-// that must move: x and y forward, x, dy and dx backward; "% copy" holds them against this machine's copy bandwidth.
+// that must move: x and y forward, x, dy and dx backward; "% roofline" holds them against this machine's copy bandwidth.
 #include <memory>
 
-#include "bench/bandwidth.hpp"
 #include "bench/support.hpp"
 #include "kernels/norm/norm.hpp"
 

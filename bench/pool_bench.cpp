@@ -1,4 +1,4 @@
-// Pooling over the layers of the example systems at batch 128. Bytes are the least that must move; "% copy" holds them against
+// Pooling over the layers of the example systems at batch 128. Bytes are the least that must move; "% roofline" holds them against
 // this machine's copy bandwidth.
 #include <memory>
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/bandwidth.hpp"
+#include "bench/roofline.hpp"
 #include "heddle/base/isa.hpp"
 #include "heddle/base/parallel.hpp"
 
@@ -53,28 +53,42 @@ inline void require_near(const std::string& what, double got, double want, doubl
   std::exit(1);
 }
 
-/// Registers `body`, which runs the kernel once, under name/threads. Rates per call: bytes moved, FLOPs, items; 0: none.
+/// What one call does: bytes that must move, FLOPs, items; 0: none. Elements are floats unless their size says otherwise.
 struct Work {
   double bytes = 0, flops = 0, items = 0;
+  int element_size = 4;
 };
+
+/// The rates of one call a round, and its share of the roofline, as columns of the table.
+inline void set_rates(benchmark::State& state, const Work& work, int threads) {
+  const auto rate = benchmark::Counter::kIsIterationInvariantRate;
+  if (work.bytes > 0) state.counters["GB/s"] = benchmark::Counter(work.bytes * 1e-9, rate);
+  if (work.flops > 0) state.counters["GFLOP/s"] = benchmark::Counter(work.flops * 1e-9, rate);
+  if (work.items > 0) state.counters["items/s"] = benchmark::Counter(work.items, rate);
+  const double least = roofline_seconds(work.flops * work.element_size / 4, work.bytes, threads);
+  if (least > 0) state.counters["% roofline"] = benchmark::Counter(100 * least, rate);
+}
+
+/// Registers `body`, which runs the kernel once, under name/threads.
 inline void add(const std::string& name, Work work, std::function<void()> body) {
   for (int threads : {1, 2})
     benchmark::RegisterBenchmark((name + "/threads:" + std::to_string(threads)).c_str(), [=](benchmark::State& state) {
       set_num_threads(threads);
       for (auto _ : state) body();
-      const auto rate = benchmark::Counter::kIsIterationInvariantRate;
-      if (work.bytes > 0) state.counters["GB/s"] = benchmark::Counter(work.bytes * 1e-9, rate);
-      if (work.bytes > 0) state.counters["% copy"] = benchmark::Counter(work.bytes * 100 / copy_bandwidth(threads), rate);
-      if (work.flops > 0) state.counters["GFLOP/s"] = benchmark::Counter(work.flops * 1e-9, rate);
-      if (work.items > 0) state.counters["items/s"] = benchmark::Counter(work.items, rate);
       set_num_threads(0);
+      set_rates(state, work, threads);
     })->UseRealTime();
 }
 
 inline int run(int argc, char** argv) {
-  std::fprintf(stderr, "instruction set: %s\n", kernels::name_of(kernels::best_isa()));
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::AddCustomContext("instruction set", kernels::name_of(kernels::best_isa()));
+  for (int threads : {1, 2}) {
+    const std::string on = " on " + std::to_string(threads) + (threads > 1 ? " threads" : " thread");
+    benchmark::AddCustomContext("GFLOP/s" + on, std::to_string(fma_peak(threads) * 1e-9));
+    benchmark::AddCustomContext("GB/s" + on, std::to_string(copy_bandwidth(threads) * 1e-9));
+  }
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

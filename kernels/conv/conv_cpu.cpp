@@ -19,8 +19,8 @@ template <class T>
 const Conv2dKernels<T>& choose(const ConvShape& shape, ConvPass pass) {
   const bool weight = pass == ConvPass::grad_weight;
   const ConvChoice choice = conv_choice();
-  // With few channels, transforming a tile takes longer than its multiplications save.
-  const bool pays = shape.c >= 8 && shape.k >= 8;
+  // With very few channels, transforming a tile takes longer than its multiplications save.
+  const bool pays = shape.c >= 3 && shape.k >= 3 && shape.c + shape.k >= 12;
   if constexpr (sizeof(T) == 4) {
     const auto& winograd = weight ? CpuTable<this_isa, ConvAlgorithm<T, WinogradWeightConv>>::get({}).serves
                                   : CpuTable<this_isa, ConvAlgorithm<T, WinogradConv>>::get({}).serves;

@@ -14,50 +14,46 @@
 namespace heddle::kernels {
 namespace {
 
-HD_INLINE int vectors_of(int channels) {
-  return (channels + width - 1) / width;
-}
 HD_INLINE std::int64_t aligned(std::int64_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
 struct Plan {
   TileGrid in, out;
-  int c, k;                                             // source and output channels
-  std::int64_t tile_rows, block, blocks;                // rows of tiles: all, of a block; number of blocks
-  int slice;                                            // vectors of output channels that m holds at a time
-  std::int64_t v_stride, v_points, m_stride, m_points;  // elements from vector to vector, and from point to point
-  std::int64_t u_stride, u_points;
-  std::size_t u, v, m, scratch, per_worker;  // bytes
+  int c, k;                               // source and output channels
+  std::int64_t tile_rows, block, blocks;  // rows of tiles: all, of a block; number of blocks
+  int groups;                             // of tiles, of a block
+  int slice;                              // output channels that m holds at a time: as many blocks of the multiplication as fit
+  std::int64_t u_points, v_points, m_points;             // elements from point to point
+  std::size_t u, v, m, in_table, out_table, per_worker;  // bytes
 
   Plan(const ConvShape& s, ConvPass pass) {
     const bool forward = pass == ConvPass::forward;
     const int rows = ((forward ? s.out_h() : s.h) + 3) / 4, columns = ((forward ? s.out_w() : s.w) + 3) / 4;
-    in = forward ? TileGrid{s.h, s.w, s.pad_h, s.pad_w, rows, columns}
-                 : TileGrid{s.out_h(), s.out_w(), 2 - s.pad_h, 2 - s.pad_w, rows, columns};
+    in = forward ? TileGrid{s.h, s.w, s.pad_h, 1 - s.pad_w, rows, columns}
+                 : TileGrid{s.out_h(), s.out_w(), 2 - s.pad_h, s.pad_w - 1, rows, columns};
     out = forward ? TileGrid{s.out_h(), s.out_w(), 0, 0, rows, columns} : TileGrid{s.h, s.w, 0, 0, rows, columns};
     c = forward ? s.c : s.k, k = forward ? s.k : s.c;
     tile_rows = std::int64_t{s.n} * rows;
     // v takes a third of a megabyte, and no block is larger than a 16th of the work unless that is very small.
-    const std::int64_t vector = points * width * static_cast<std::int64_t>(sizeof(float));
-    std::int64_t tiles = (320 << 10) / (vector * vectors_of(c));
-    const std::int64_t share = tile_rows * columns / 16;
-    if (tiles > share) tiles = share;
-    if (tiles < 12) tiles = 12;
-    block = tiles / columns < 1 ? 1 : tiles / columns;
+    constexpr std::int64_t budget = 320 << 10, tile = points * sizeof(float);
+    block = out.block_rows(budget / (tile * c), tile_rows * columns / 16);
+    if (block > tile_rows) block = tile_rows;
     blocks = (tile_rows + block - 1) / block;
-    tiles = block * columns;
-    const std::int64_t fit = (320 << 10) / (vector * tiles) / 2 * 2;
-    slice = static_cast<int>(fit < 2 ? 2 : fit);
-    v_stride = tiles * width, v_points = v_stride * vectors_of(c) + width;
-    m_stride = tiles * width, m_points = m_stride * (slice < vectors_of(k) ? slice : vectors_of(k)) + width;
-    u_stride = std::int64_t{c} * width, u_points = u_stride * vectors_of(k) + width;
+    groups = static_cast<int>((block * columns + width - 1) / width);
+    const std::int64_t fit = budget / (tile * groups * width);
+    slice = 0;
+    for (int i = 0; slice < k && (i == 0 || slice + even_block(k, block_channels, i) <= fit); ++i)
+      slice += even_block(k, block_channels, i);
+    // Points lie a line more apart than they must, lest they all meet in the same sets of the first-level cache.
+    u_points = std::int64_t{c} * k + width;
+    v_points = std::int64_t{groups} * width * c + width, m_points = std::int64_t{groups} * width * slice + width;
     u = 0;
     v = aligned(sizeof(float) * points * u_points);
     m = aligned(sizeof(float) * points * v_points);
-    scratch = m + aligned(sizeof(float) * points * m_points);
-    const std::int64_t pixels = in.scratch() > 16 * columns * width ? in.scratch() : 16 * columns * width;
-    per_worker = scratch + aligned(sizeof(float) * pixels);
+    in_table = m + aligned(sizeof(float) * points * m_points);
+    out_table = in_table + aligned(TileBlock<6>::bytes(groups));
+    per_worker = out_table + aligned(TileBlock<4>::bytes(groups));
   }
   std::size_t bytes() const { return v + per_worker * get_num_threads(); }
 };
@@ -66,57 +62,84 @@ std::size_t workspace(const ConvShape& shape, ConvPass pass) {
   return Plan(shape, pass).bytes();
 }
 
-// u[point][vector of k][c][width] for output channels [k0, k0 + width): G g G^T, where output channel k and source channel c
-// find their filter at weight + k * k_step + c * c_step.
+// u[point][c][rows] of one block of output channels [k0, k0 + rows): G g G^T, where output channel k and source channel c
+// find their filter at weight + k * k_step + c * c_step. Lanes are output channels; what a store writes beyond the block's
+// rows is the next source channel's place, and is overwritten by it.
 void transform_weights(const Plan& p, const float* weight, std::int64_t k_step, std::int64_t c_step, bool turned, int k0,
-                       float* u) {
-  const int count = p.k - k0 < width ? p.k - k0 : width;
-  for (int c = 0; c < p.c; ++c) {
-    alignas(64) float taps[9][width] = {};
-    for (int k = 0; k < count; ++k)
-      for (int i = 0; i < 9; ++i) taps[i][k] = weight[(k0 + k) * k_step + c * c_step + (turned ? 8 - i : i)];
-    Floats half[6][3];
-    unroll<3>([&](auto j) __attribute__((always_inline)) {
-      const Floats g[3] = {load(taps[j]), load(taps[3 + j]), load(taps[6 + j])};
-      Floats r[6];
-      transform_weight(g, r);
-      for (int i = 0; i < 6; ++i) half[i][j] = r[i];
-    });
-    for (int i = 0; i < 6; ++i) {
-      Floats r[6];
-      transform_weight(half[i], r);
-      for (int j = 0; j < 6; ++j)
-        store<float>(u + (6 * i + j) * p.u_points + k0 / width * p.u_stride + std::int64_t{c} * width, r[j]);
+                       int rows, float* u) {
+  for (int c = 0; c < p.c; ++c)
+    for (int first = 0; first < rows; first += width) {
+      const int count = rows - first < width ? rows - first : width;
+      alignas(64) float taps[9][width] = {};
+      for (int k = 0; k < count; ++k)
+        for (int i = 0; i < 9; ++i) taps[i][k] = weight[(k0 + first + k) * k_step + c * c_step + (turned ? 8 - i : i)];
+      Floats half[6][3];
+      unroll<3>([&](auto j) __attribute__((always_inline)) {
+        const Floats g[3] = {load(taps[j]), load(taps[3 + j]), load(taps[6 + j])};
+        Floats r[6];
+        transform_weight(g, r);
+        for (int i = 0; i < 6; ++i) half[i][j] = r[i];
+      });
+      const std::int64_t at = std::int64_t{c} * rows + first;
+      const bool room = at + width <= std::int64_t{p.c} * rows;
+      for (int i = 0; i < 6; ++i) {
+        Floats r[6];
+        transform_weight(half[i], r);
+        for (int j = 0; j < 6; ++j) {
+          float* const to = u + (6 * i + j) * p.u_points + at;
+          if (room)
+            store<float>(to, r[j]);
+          else
+            __builtin_memcpy(to, &r[j], sizeof(float) * count);
+        }
+      }
     }
+}
+
+// One block of rows of tiles: v, then by slices of output channels m and the outputs.
+template <int run>
+void convolve_block(const Plan& p, const TileBlock<6>& in, const TileBlock<4>& out, const float* source, const float* u,
+                    const float* bias, float* v, float* m, float* output) {
+  for (int c = 0; c < p.c; ++c)
+    for (int g = 0; g < p.groups; ++g)
+      transform_group<6, run>(in, source + c * p.in.area(), g, v + pair_offset(p.groups, p.c, g, c), p.v_points, nullptr,
+                              2 * p.in.area() * sizeof(float));
+  for (int k0 = 0, block = 0; k0 < p.k;) {
+    int channels = 0, next = block;
+    while (k0 + channels < p.k && (channels == 0 || channels + even_block(p.k, block_channels, next) <= p.slice))
+      channels += even_block(p.k, block_channels, next++);
+    for (int i = 0; i < points; ++i)
+      multiply_tiles(p.groups, p.c, p.k, block, channels, v + i * p.v_points, u + i * p.u_points + std::int64_t{k0} * p.c,
+                     m + i * p.m_points);
+    for (int k = 0; k < channels; ++k)
+      for (int g = 0; g < p.groups; ++g)
+        finish_group<run>(out, m + pair_offset(p.groups, channels, g, k), p.m_points, bias ? bias[k0 + k] : 0,
+                          output + (k0 + k) * p.out.area(), g);
+    k0 += channels, block = next;
   }
 }
 
-void convolve(const ConvShape& s, ConvPass pass, const float* source, const float* weight, const float* bias, float* out,
+void convolve(const ConvShape& s, ConvPass pass, const float* source, const float* weight, const float* bias, float* output,
               void* workspace) {
   const Plan p(s, pass);
   char* const base = static_cast<char*>(workspace);
   auto* const u = reinterpret_cast<float*>(base + p.u);
   const bool forward = pass == ConvPass::forward;
-  parallel_chunks(vectors_of(p.k), [&](std::int64_t vector, int) {
-    transform_weights(p, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, static_cast<int>(vector) * width, u);
+  parallel_chunks((p.k + block_channels - 1) / block_channels, [&](std::int64_t block, int) {
+    int k0 = 0;
+    for (int i = 0; i < block; ++i) k0 += even_block(p.k, block_channels, i);
+    transform_weights(p, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, k0,
+                      even_block(p.k, block_channels, static_cast<int>(block)), u + std::int64_t{k0} * p.c);
   });
-  parallel_chunks(p.blocks, [&](std::int64_t index, int worker) {
-    char* const mine = base + p.v + worker * p.per_worker;
-    auto* const v = reinterpret_cast<float*>(mine);
-    auto* const m = reinterpret_cast<float*>(mine + p.m);
-    auto* const scratch = reinterpret_cast<float*>(mine + p.scratch);
-    const std::int64_t begin = index * p.block, end = begin + p.block < p.tile_rows ? begin + p.block : p.tile_rows;
-    const int tiles = static_cast<int>(end - begin) * p.in.columns;
-    for (int i = 0; i < vectors_of(p.c); ++i)
-      transform_rows<6>(p.in, source, p.c, i * width, begin, end, scratch, v + i * p.v_stride, p.v_points);
-    for (int first = 0; first < vectors_of(p.k); first += p.slice) {
-      const int left = p.k - first * width, channels = left < p.slice * width ? left : p.slice * width;
-      for (int i = 0; i < points; ++i)
-        multiply_tiles(tiles, p.c, channels, v + i * p.v_points, p.v_stride, u + i * p.u_points + first * p.u_stride,
-                       p.u_stride, m + i * p.m_points, p.m_stride);
-      for (int i = 0; i < vectors_of(channels); ++i)
-        finish_rows(p.out, m + i * p.m_stride, p.m_points, bias, p.k, (first + i) * width, begin, end, scratch, out);
-    }
+  with_run(p.in, p.out, [&](auto run) {
+    parallel_chunks(p.blocks, [&](std::int64_t index, int worker) {
+      char* const mine = base + p.v + worker * p.per_worker;
+      const std::int64_t begin = index * p.block, end = begin + p.block < p.tile_rows ? begin + p.block : p.tile_rows;
+      const TileBlock<6> in(p.in, p.c, begin, end, p.groups, mine + p.in_table);
+      const TileBlock<4> out(p.out, p.k, begin, end, p.groups, mine + p.out_table);
+      convolve_block<run>(p, in, out, source, u, bias, reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine + p.m),
+                          output);
+    });
   });
 }
 

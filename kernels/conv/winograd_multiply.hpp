@@ -1,17 +1,78 @@
 // The multiplications between Winograd's transforms: at each of the 36 points a small matrix product.
 //
-//   multiply_tiles    m[t][k] = sum over c of v[t][c] * u[c][k]    (forward and gradient of x)
-//   multiply_gradient du[q][p] += sum over t of y[t][q] * v[t][p]  (gradient of the weights)
+//   multiply_tiles    m[k][t] = sum over c of u[k][c] * v[c][t]    vectors run along tiles (forward and gradient of x)
+//   multiply_gradient du[q][p] += sum over t of y[q][t] * v[t][p]  vectors run along channels (gradient of the weights)
 //
-// All matrices lie in memory as [vector of channels][tile or channel][width], so that a broadcast element of the next tile is
-// `width` elements further: the inner loops address everything by one pointer and constants. A block of accumulators stays in
-// registers: rows by vectors, where the last vector of a row may be half as wide, if so few channels are left.
+// A block of accumulators stays in registers over the whole sum. Each operand is stored in the order in which the blocks read
+// it, so that the inner loops address everything by a pointer or two and constants.
 #pragma once
 
 #include "kernels/conv/transpose.hpp"
 
 namespace heddle::kernels {
 namespace {
+
+/// Rows of block number `index` when `count` rows are split evenly into as few blocks of up to `most` as possible: 20 is
+/// 10 + 10.
+HD_INLINE int even_block(int count, int most, int index) {
+  const int blocks = (count + most - 1) / most;
+  return count / blocks + (index < count % blocks ? 1 : 0);
+}
+
+/// Calls f(integral_constant<rows>) for the run-time number of rows.
+template <int most, class F>
+HD_INLINE void with_rows(int rows, F f) {
+  if constexpr (most > 1) {
+    if (rows < most) return with_rows<most - 1>(rows, f);
+  }
+  f(std::integral_constant<int, most>{});
+}
+
+/// Output channels that a block takes, by two vectors of tiles: 24 accumulators of 32 registers, or 12 of 16.
+inline constexpr int block_channels = this_isa == Isa::v4 ? 12 : 6;
+
+/// v [c][vectors * width], u [c][rows], m [rows][vectors * width].
+template <int rows, int vectors>
+__attribute__((noinline)) void multiply_tiles_block(int c, const float* v, const float* u, float* m) {
+  Floats sum[rows][vectors] = {};
+  for (int i = 0; i < c; ++i, v += vectors * width, u += rows) {
+    Floats tiles[vectors];
+    unroll<vectors>([&](auto j) __attribute__((always_inline)) { tiles[j] = load(v + j * width); });
+    unroll<rows>([&](auto k) __attribute__((always_inline)) {
+      const Floats weight = broadcast(u[k]);
+      unroll<vectors>([&](auto j) __attribute__((always_inline)) { sum[k][j] += weight * tiles[j]; });
+    });
+  }
+  unroll<rows * vectors>([&](auto i)
+                             __attribute__((always_inline)) { store<float>(m + i * width, sum[i / vectors][i % vectors]); });
+}
+
+/// Groups of tiles come in pairs; the last of an odd number stands alone. Where a channel's vector of a group begins.
+HD_INLINE std::int64_t pair_offset(int groups, int channels, int group, int channel) {
+  const int pair = group / 2, vectors = 2 * pair + 1 < groups ? 2 : 1;
+  return (std::int64_t{2} * pair * channels + channel * vectors + group % 2) * width;
+}
+
+/// v [pair][c][2 * width], u [block of k][c][rows of the block], m [pair][k][2 * width]; `k` channels of the `all` that u is
+/// split evenly into blocks for, beginning with block `first`.
+inline void multiply_tiles(int groups, int c, int all, int first, int k, const float* v, const float* u, float* m) {
+  for (int group = 0; group < groups; group += 2) {
+    const bool pair = group + 1 < groups;
+    const float* block_u = u;
+    for (int row = 0, index = first; row < k; ++index) {
+      const int rows = even_block(all, block_channels, index);
+      with_rows<block_channels>(
+          rows, [&](auto count) __attribute__((always_inline)) {
+            if (pair)
+              multiply_tiles_block<count, 2>(c, v, block_u, m + row * 2 * width);
+            else
+              multiply_tiles_block<count, 1>(c, v, block_u, m + row * width);
+          });
+      row += rows, block_u += std::int64_t{rows} * c;
+    }
+    v += std::int64_t{2} * width * c, m += std::int64_t{2} * width * k;
+  }
+}
 
 struct HalfFloats {
   typedef float type __attribute__((vector_size(vector_bytes / 2)));
@@ -36,62 +97,17 @@ HD_INLINE V broadcast_as(float x) {
   return x - V{};
 }
 
-/// A block's shape. Rows are at most what registers hold.
+/// A gradient block's rows: at most what registers hold. The last vector may be half as wide.
 template <int full, bool half>
-struct BlockShape {
-  static constexpr int vectors = full + (half ? 1 : 0);
-  static constexpr int rows = this_isa == Isa::v4 ? (vectors == 1   ? 16
-                                                     : vectors == 2 ? 12
-                                                                    : 8)
-                                                  : (vectors == 1   ? 12
-                                                     : vectors == 2 ? 6
-                                                                    : 4);
-};
-
-/// Rows of block number `index` when `count` rows are split evenly into as few blocks of up to `most` as possible.
-HD_INLINE int even_block(int count, int most, int index) {
-  const int blocks = (count + most - 1) / most;
-  return count / blocks + (index < count % blocks ? 1 : 0);
-}
-
-/// Calls f(integral_constant<rows>) for the run-time number of rows.
-template <int most, class F>
-HD_INLINE void with_rows(int rows, F f) {
-  if constexpr (most > 1) {
-    if (rows < most) return with_rows<most - 1>(rows, f);
-  }
-  f(std::integral_constant<int, most>{});
-}
+inline constexpr int gradient_rows = [] {
+  constexpr int vectors = full + (half ? 1 : 0);
+  if (this_isa == Isa::v4) return vectors == 1 ? 16 : vectors == 2 ? 12 : 8;
+  return vectors == 1 ? 12 : vectors == 2 ? 6 : 4;
+}();
 
 template <int rows, int full, bool half>
-__attribute__((noinline)) void multiply_tiles_block(int c, const float* v, std::int64_t v_stride, const float* u,
-                                                    std::int64_t u_stride, float* m, std::int64_t m_stride) {
-  using Last = typename LastVector<half>::type;
-  Floats sum[rows][full] = {};
-  Last last[rows] = {};
-  for (int c0 = 0; c0 < c; c0 += width, v += v_stride) {
-    const int count = c - c0 < width ? c - c0 : width;
-    for (int i = 0; i < count; ++i, u += width) {
-      Floats b[full];
-      unroll<full>([&](auto k) __attribute__((always_inline)) { b[k] = load(u + k * u_stride); });
-      [[maybe_unused]] Last b_last{};
-      if constexpr (half) b_last = load_as<Last>(u + full * u_stride);
-      unroll<rows>([&](auto t) __attribute__((always_inline)) {
-        const float a = v[t * width + i];
-        unroll<full>([&](auto k) __attribute__((always_inline)) { sum[t][k] += broadcast_as<Floats>(a) * b[k]; });
-        if constexpr (half) last[t] += broadcast_as<Last>(a) * b_last;
-      });
-    }
-  }
-  unroll<rows>([&](auto t) __attribute__((always_inline)) {
-    unroll<full>([&](auto k) __attribute__((always_inline)) { store<float>(m + k * m_stride + t * width, sum[t][k]); });
-    if constexpr (half) __builtin_memcpy(m + full * m_stride + t * width, &last[t], sizeof(Last));
-  });
-}
-
-template <int rows, int full, bool half>
-__attribute__((noinline)) void multiply_gradient_block(int tiles, const float* y, const float* v, std::int64_t v_stride,
-                                                       float* du, std::int64_t du_stride) {
+__attribute__((noinline)) void multiply_gradient_block(int groups, const float* y, std::int64_t y_group, const float* v,
+                                                       std::int64_t v_stride, float* du, std::int64_t du_stride) {
   using Last = typename LastVector<half>::type;
   Floats sum[rows][full];
   Last last[rows] = {};
@@ -99,16 +115,18 @@ __attribute__((noinline)) void multiply_gradient_block(int tiles, const float* y
     unroll<full>([&](auto k) __attribute__((always_inline)) { sum[q][k] = load(du + k * du_stride + q * width); });
     if constexpr (half) last[q] = load_as<Last>(du + full * du_stride + q * width);
   });
-  for (int t = 0; t < tiles; ++t, y += width, v += width) {
-    Floats b[full];
-    unroll<full>([&](auto k) __attribute__((always_inline)) { b[k] = load(v + k * v_stride); });
-    [[maybe_unused]] Last b_last{};
-    if constexpr (half) b_last = load_as<Last>(v + full * v_stride);
-    unroll<rows>([&](auto q) __attribute__((always_inline)) {
-      unroll<full>([&](auto k) __attribute__((always_inline)) { sum[q][k] += broadcast_as<Floats>(y[q]) * b[k]; });
-      if constexpr (half) last[q] += broadcast_as<Last>(y[q]) * b_last;
-    });
-  }
+  for (int group = 0; group < groups; ++group, y += y_group)
+    for (int t = 0; t < width; ++t, v += width) {
+      Floats b[full];
+      unroll<full>([&](auto k) __attribute__((always_inline)) { b[k] = load(v + k * v_stride); });
+      [[maybe_unused]] Last b_last{};
+      if constexpr (half) b_last = load_as<Last>(v + full * v_stride);
+      unroll<rows>([&](auto q) __attribute__((always_inline)) {
+        const float a = y[q * width + t];
+        unroll<full>([&](auto k) __attribute__((always_inline)) { sum[q][k] += broadcast_as<Floats>(a) * b[k]; });
+        if constexpr (half) last[q] += broadcast_as<Last>(a) * b_last;
+      });
+    }
   unroll<rows>([&](auto q) __attribute__((always_inline)) {
     unroll<full>([&](auto k) __attribute__((always_inline)) { store<float>(du + k * du_stride + q * width, sum[q][k]); });
     if constexpr (half) __builtin_memcpy(du + full * du_stride + q * width, &last[q], sizeof(Last));
@@ -130,38 +148,18 @@ HD_INLINE void each_vector_block(int channels, F f) {
   }
 }
 
-/// v [vectors of c][tiles][width], u [vectors of k][c][width], m [vectors of k][tiles][width], strides from vector to vector.
-inline void multiply_tiles(int tiles, int c, int k, const float* v, std::int64_t v_stride, const float* u,
-                           std::int64_t u_stride, float* m, std::int64_t m_stride) {
-  each_vector_block(k, [&](int vector, auto full, auto half) {
-    constexpr int most = BlockShape<full, half>::rows;
-    for (int t = 0, index = 0; t < tiles; ++index) {
-      const int rows = even_block(tiles, most, index);
-      with_rows<most>(rows, [&](auto count) {
-        multiply_tiles_block<count, full, half>(c, v + t * width, v_stride, u + vector * u_stride, u_stride,
-                                                m + vector * m_stride + t * width, m_stride);
-      });
-      t += rows;
-    }
-  });
-}
-
-/// y [vectors of q][tiles][width], v [vectors of p][tiles][width], du [vectors of p][q][width].
-inline void multiply_gradient(int tiles, int q, int p, const float* y, std::int64_t y_stride, const float* v,
-                              std::int64_t v_stride, float* du, std::int64_t du_stride) {
+/// y [group][q][width], v [vectors of p][tiles][width], du [vectors of p][q][width].
+inline void multiply_gradient(int groups, int q, int p, const float* y, const float* v, std::int64_t v_stride, float* du,
+                              std::int64_t du_stride) {
   each_vector_block(p, [&](int vector, auto full, auto half) {
-    constexpr int most = BlockShape<full, half>::rows;
-    // Rows of a block lie in one vector of y.
-    for (int q0 = 0; q0 < q; q0 += width) {
-      const int count = q - q0 < width ? q - q0 : width;
-      for (int i = 0, index = 0; i < count; ++index) {
-        const int rows = even_block(count, most, index);
-        with_rows<(most < width ? most : width)>(rows, [&](auto n) {
-          multiply_gradient_block<n, full, half>(tiles, y + q0 / width * y_stride + i, v + vector * v_stride, v_stride,
-                                                 du + vector * du_stride + (q0 + i) * width, du_stride);
-        });
-        i += rows;
-      }
+    constexpr int most = gradient_rows<full, half>;
+    for (int q0 = 0, index = 0; q0 < q; ++index) {
+      const int rows = even_block(q, most, index);
+      with_rows<most>(rows, [&](auto n) {
+        multiply_gradient_block<n, full, half>(groups, y + q0 * width, std::int64_t{q} * width, v + vector * v_stride, v_stride,
+                                               du + vector * du_stride + q0 * width, du_stride);
+      });
+      q0 += rows;
     }
   });
 }

@@ -1,114 +1,329 @@
-// Rows of Winograd tiles: from planes of channels to transformed tiles, and back.
+// Groups of Winograd tiles: from rows of pixels to transformed tiles, and back.
 //
-// Tiles of all images are one sequence of rows of tiles. For one vector of channels and one row of tiles, the pixels that it
-// reads are transposed to [row][column][width] in a ring of six rows with zeros around the image, so that neighbouring rows
-// of tiles share what they have in common; everything after that is the same for every size and padding.
+// The tiles of all images are one sequence, row of tiles by row of tiles, and `width` of them are a group: one a lane. Of one
+// channel, a group's pixels are up to 6 rows of 4 * width columns, loaded as runs that lie within a row of the image. Columns
+// are transformed first, on pixels as they lie in memory; then transpose_parts sorts each row's pixels by their column in
+// the tile (which leaves tile t in lane 4 * (t % (width / 4)) + t / (width / 4)), the columns of neighbouring tiles come by a
+// shuffle, and rows are transformed. The way back is the same backwards. Memory sees pixels and points alone.
 #pragma once
+
+#include <limits>
 
 #include "kernels/conv/winograd_transform.hpp"
 
 namespace heddle::kernels {
 namespace {
 
-/// Tiles of one side of the convolution: planes of h x w pixels, read from (row * 4 - pad, column * 4 - pad).
+/// Tiles of one side of the convolution: planes of h x w pixels. A tile's rows begin at 4 * row - pad_h, its middle four
+/// columns at 4 * column + shift_w.
 struct TileGrid {
-  int h, w, pad_h, pad_w;
+  int h, w, pad_h, shift_w;
   int rows, columns;  // tiles of an image
 
   std::int64_t area() const { return std::int64_t{h} * w; }
-  /// Columns of a staged row: those of all tiles of `in` columns, and at least those of the image.
-  std::int64_t staged_columns() const { return larger_of(4 * columns + 2, w + pad_w); }
-  /// Scratch elements that transform_rows needs: seven rows of pixels and six of points.
-  std::int64_t scratch() const { return 13 * staged_columns() * width; }
-
- private:
-  static std::int64_t larger_of(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
+  /// Whether rows are whole tiles, groups are whole rows, and what lies left and right of those is zero.
+  bool plain() const { return w == 4 * columns && shift_w == 0 && width % columns == 0; }
+  /// Rows of tiles in a block of about `tiles` tiles, or about `share` if that is fewer: whole pairs of groups if possible.
+  std::int64_t block_rows(std::int64_t tiles, std::int64_t share) const {
+    if (tiles > share) tiles = share;
+    if (tiles < 2 * width) tiles = 2 * width;
+    for (int unit : {2 * width, width}) {
+      std::int64_t step = 1;
+      while (step * columns % unit) ++step;
+      if (step * columns <= tiles) return tiles / (step * columns) * step;
+    }
+    return tiles < columns ? 1 : tiles / columns;
+  }
+  /// Pixels of a run.
+  int run() const {
+    int size = width;
+    while (4 * columns % size) size /= 2;
+    return size;
+  }
 };
 
-/// Transforms rows of tiles [begin, end) of channels [c0, c0 + width) of planes [image][channels][h][w] to `out`
-/// [point][tile][width]: as inputs (in == 6: B^T d B) or as gradients of outputs (in == 4: A y A^T; then `sum`, if not
-/// null, [width], receives the sum of all pixels added to it).
-template <int in>
-void transform_rows(const TileGrid& grid, const float* planes, int channels, int c0, std::int64_t begin, std::int64_t end,
-                    float* scratch, float* out, std::int64_t point_stride, float* sum = nullptr) {
-  const std::int64_t row_size = grid.staged_columns() * width;
-  float* const ring = scratch;  // six rows, then one of zeros, then six of points
-  float* const zero_row = scratch + 6 * row_size;
-  float* const columns = scratch + 7 * row_size;
-  const int valid = channels - c0 < width ? channels - c0 : width;
-  __builtin_memset(scratch, 0, sizeof(float) * 7 * row_size);
-  Floats total = sum ? load(sum) : Floats{};
-  std::int64_t staged_image = -1;
-  int staged = 0;  // rows of the image that are in the ring, or have been
-  for (std::int64_t row = begin; row < end; ++row, out += grid.columns * width) {
-    const std::int64_t image = row / grid.rows;
-    const int top = static_cast<int>(row % grid.rows) * 4 - grid.pad_h;
-    const int from = top < 0 ? 0 : top, to = top + in < grid.h ? top + in : grid.h;
-    if (image != staged_image) staged_image = image, staged = 0;
-    if (staged < from) staged = from;
-    if (staged < to) {
-      const float* plane = planes + (image * channels + c0) * grid.area();
-      int y = staged, x = 0;
-      float* at = ring + (y + grid.pad_h) % 6 * row_size + grid.pad_w * width;
-      gather_pixels(
-          plane, grid.area(), valid, std::int64_t{staged} * grid.w,
-          std::int64_t{to} * grid.w, [&](std::int64_t, Floats v) __attribute__((always_inline)) {
-            store<float>(at, v);
-            if constexpr (in == 4) total += v;
-            at += width;
-            if (++x == grid.w) {
-              x = 0, ++y;
-              at = ring + (y + grid.pad_h) % 6 * row_size + grid.pad_w * width;
-            }
-          });
-      staged = to;
-    }
-    const float* rows[in];
-    for (int i = 0; i < in; ++i)
-      rows[i] = top + i < 0 || top + i >= grid.h ? zero_row : ring + (top + i + grid.pad_h) % 6 * row_size;
-    if constexpr (in == 6)
-      transform_tiles<6>(
-          [](const auto& d, auto& r) __attribute__((always_inline)) { transform_input(d, r); }, rows, grid.columns, row_size,
-          columns, out, point_stride);
-    else
-      transform_tiles<4>(
-          [](const auto& d, auto& r) __attribute__((always_inline)) { transform_gradient(d, r); }, rows, grid.columns, row_size,
-          columns, out, point_stride);
-  }
-  if (sum) store<float>(sum, total);
+struct Ints {
+  typedef int type __attribute__((vector_size(vector_bytes)));
+};
+HD_INLINE int lane_of(int tile) {
+  return tile % (width / 4) * 4 + tile / (width / 4);
 }
 
-/// The way back for outputs: sums m [point][tile][width] of rows of tiles [begin, end) to channels [k0, k0 + width) of planes
-/// [image][channels][h][w], plus bias [channels] if not null.
-inline void finish_rows(const TileGrid& grid, const float* m, std::int64_t point_stride, const float* bias, int channels,
-                        int k0, std::int64_t begin, std::int64_t end, float* scratch, float* planes) {
-  const std::int64_t row_size = std::int64_t{grid.columns} * 4 * width;
-  const int valid = channels - k0 < width ? channels - k0 : width;
-  Floats b{};
-  if (bias) {
-    alignas(64) float copy[width] = {};
-    for (int k = 0; k < valid; ++k) copy[k] = bias[k0 + k];
-    b = load(copy);
+/// What the groups of rows of tiles [begin, end) have in common for all channels: where their runs are. `in` rows of pixels
+/// belong to a row of tiles.
+template <int in>
+class TileBlock {
+ public:
+  static constexpr std::int64_t nowhere = std::numeric_limits<std::int64_t>::min();
+
+  static std::int64_t bytes(std::int64_t groups) { return groups * (width * (in * 8 + 4) + 2 * vector_bytes); }
+  /// memory: bytes(groups), aligned to 64.
+  TileBlock(const TileGrid& grid, int channels, std::int64_t begin, std::int64_t end, int groups, void* memory)
+      : grid_(grid),
+        masks_(static_cast<int*>(memory)),
+        starts_(reinterpret_cast<std::int64_t*>(masks_ + groups * 2 * width)),
+        columns_(reinterpret_cast<int*>(starts_ + groups * width * in)) {
+    const int run = grid.run(), step = run / 4;
+    std::int64_t row = begin, image = begin / grid.rows;
+    int row_in_image = static_cast<int>(begin % grid.rows), column = 0;
+    for (int i = 0; i < groups * width / step; ++i) {
+      columns_[i] = 4 * column + grid.shift_w;
+      for (int j = 0; j < in; ++j) {
+        const int y = 4 * row_in_image - grid.pad_h + j;
+        const bool inside = row < end && y >= 0 && y < grid.h;
+        starts_[i * in + j] = inside ? image * channels * grid.area() + std::int64_t{y} * grid.w + columns_[i] : nowhere;
+      }
+      for (int t = i * step; t < (i + 1) * step; ++t) {
+        int* const mask = masks_ + t / width * 2 * width + lane_of(t % width);
+        const int at = column + t - i * step;
+        mask[0] = t % width == 0 || at == 0 ? 0 : -1;
+        mask[width] = t % width == width - 1 || at == grid.columns - 1 ? 0 : -1;
+      }
+      column += step;
+      if (column == grid.columns) {
+        column = 0, ++row;
+        if (++row_in_image == grid.rows) row_in_image = 0, ++image;
+      }
+    }
   }
-  for (std::int64_t row = begin; row < end; ++row) {
-    const std::int64_t image = row / grid.rows;
-    const int top = static_cast<int>(row % grid.rows) * 4, bottom = top + 4 < grid.h ? top + 4 : grid.h;
-    for (int t = 0; t < grid.columns; ++t, m += width) finish_tile(m, point_stride, b, scratch + t * 4 * width, row_size);
-    float* plane = planes + (image * channels + k0) * grid.area();
-    if (grid.w == 4 * grid.columns)
-      scatter_pixels(
-          plane, grid.area(), valid, std::int64_t{top} * grid.w,
-          std::int64_t{bottom} * grid.w, [&](std::int64_t pixel) __attribute__((always_inline)) {
-            return load(scratch + (pixel - std::int64_t{top} * grid.w) * width);
-          });
+
+  const TileGrid& grid() const { return grid_; }
+  /// Of a group's tiles in each lane: all bits set where the tile left (right) of it is the one before (after) it.
+  const int* has_left(int group) const { return masks_ + group * 2 * width; }
+  const int* has_right(int group) const { return has_left(group) + width; }
+  /// Run `i` of all: of each row of pixels, how many elements after the channel's first plane it begins (or nowhere); and
+  /// in which column of the image.
+  const std::int64_t* starts(int i) const { return starts_ + i * in; }
+  int column(int i) const { return columns_[i]; }
+
+ private:
+  const TileGrid& grid_;
+  int* masks_;
+  std::int64_t* starts_;
+  int* columns_;
+};
+
+/// Every tile's left (or right) neighbour in the group; the first (last) tile's lane means nothing.
+template <bool right>
+HD_INLINE Floats neighbour(Floats v) {
+  return [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    constexpr auto from = [](int lane) {
+      constexpr int parts = width / 4;
+      const int tile = (lane % 4 * parts + lane / 4 + (right ? 1 : width - 1)) % width;
+      return tile % parts * 4 + tile / parts;
+    };
+    return __builtin_shufflevector(v, v, from(i)...);
+  }
+  (std::make_integer_sequence<int, width>{});
+}
+HD_INLINE Floats masked(Floats v, const int* mask) {
+  Ints::type m;
+  __builtin_memcpy(&m, mask, sizeof m);
+  return (Floats)((Ints::type)v & m);
+}
+
+template <int count>
+struct RunOf {
+  typedef float type __attribute__((vector_size(count * sizeof(float))));
+};
+template <int count>
+HD_INLINE typename RunOf<2 * count>::type join(typename RunOf<count>::type a, typename RunOf<count>::type b) {
+  return [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    return __builtin_shufflevector(a, b, i...);
+  }
+  (std::make_integer_sequence<int, 2 * count>{});
+}
+/// Vector of the runs of `run` pixels at from(0), from(1), ...
+template <int run, class F>
+HD_INLINE Floats load_runs(F from) {
+  const auto get = [&](int i) __attribute__((always_inline)) {
+    typename RunOf<run>::type v;
+    __builtin_memcpy(&v, from(i), sizeof v);
+    return v;
+  };
+  if constexpr (width == run)
+    return get(0);
+  else if constexpr (width == 2 * run)
+    return join<run>(get(0), get(1));
+  else
+    return join<2 * run>(join<run>(get(0), get(1)), join<run>(get(2), get(3)));
+}
+
+/// Lanes [from, from + run) to memory.
+template <int from, int run>
+HD_INLINE void store_run(float* to, Floats v) {
+  const typename RunOf<run>::type part = [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    return __builtin_shufflevector(v, v, from + i...);
+  }
+  (std::make_integer_sequence<int, run>{});
+  __builtin_memcpy(to, &part, sizeof part);
+}
+
+alignas(64) constexpr float zeros[width] = {};
+
+/// Copies a few pixels: by fours, of which the last overlap.
+HD_INLINE void copy_pixels(const float* from, float* to, int count) {
+  if (count < 4) {
+    for (int i = 0; i < count; ++i) to[i] = from[i];
+    return;
+  }
+  for (int i = 0; i + 4 < count; i += 4) __builtin_memcpy(to + i, from + i, 4 * sizeof(float));
+  __builtin_memcpy(to + count - 4, from + count - 4, 4 * sizeof(float));
+}
+
+/// A group's pixels where the grid is not plain: lines [in][4 * width] of its tiles' middle columns, and what lies left and
+/// right of tiles whose neighbour there is not in the group: left, right [in][width], in the order of lanes.
+template <int in>
+void gather_lines(const TileBlock<in>& block, const float* plane, int group, float* lines, float* left, float* right) {
+  const TileGrid& grid = block.grid();
+  const int run = grid.run(), runs = 4 * width / run;
+  __builtin_memset(left, 0, sizeof(float) * in * width);
+  __builtin_memset(right, 0, sizeof(float) * in * width);
+  for (int piece = 0; piece < runs; ++piece) {
+    const int index = group * runs + piece, column = block.column(index);
+    const int from = column < 0 ? -column : 0, to = grid.w - column < run ? grid.w - column : run;
+    for (int i = 0; i < in; ++i) {
+      const std::int64_t start = block.starts(index)[i];
+      float* const line = lines + i * 4 * width + piece * run;
+      if (start == block.nowhere || from > 0 || to < run)
+        for (int x = 0; x < run; x += 4) __builtin_memset(line + x, 0, 4 * sizeof(float));
+      if (start != block.nowhere) copy_pixels(plane + start + from, line + from, to - from);
+    }
+    if (in == 4) continue;
+    for (int x = 0; x < run; x += 4) {
+      const int lane = lane_of((piece * run + x) / 4);
+      const auto edge = [&](float* values, int at) {
+        if (column + at < 0 || column + at >= grid.w) return;
+        for (int i = 0; i < in; ++i) {
+          const std::int64_t start = block.starts(index)[i];
+          if (start != block.nowhere) values[i * width + lane] = plane[start + at];
+        }
+      };
+      if (!block.has_left(group)[lane]) edge(left, x - 1);
+      if (!block.has_right(group)[lane]) edge(right, x + 4);
+    }
+  }
+}
+/// The way back: lines [4][4 * width] to a group's pixels.
+inline void scatter_lines(const TileBlock<4>& block, const float* lines, float* plane, int group) {
+  const int run = block.grid().run(), runs = 4 * width / run;
+  for (int piece = 0; piece < runs; ++piece) {
+    const int index = group * runs + piece, space = block.grid().w - block.column(index);
+    for (int i = 0; i < 4; ++i) {
+      const std::int64_t start = block.starts(index)[i];
+      if (start == block.nowhere) continue;
+      const float* const line = lines + i * 4 * width + piece * run;
+      copy_pixels(line, plane + start, space < run ? space : run);
+    }
+  }
+}
+
+/// A group's points from the channel whose plane in the first image is `plane`; the vector of point i goes to
+/// out[i * point_stride]. in == 6: inputs, B^T d B; in == 4: gradients of outputs, A y A^T, and `sum` [width] has the sums
+/// of pixels added to it. `run` is the grid's if that is plain, otherwise 0. What lies `ahead` bytes further is fetched into
+/// the cache.
+template <int in, int run>
+__attribute__((noinline)) void transform_group(const TileBlock<in>& block, const float* plane, int group, float* out,
+                                               std::int64_t point_stride, [[maybe_unused]] float* sum, std::int64_t ahead) {
+  const auto transform = [](const auto& d, auto& r) __attribute__((always_inline)) {
+    if constexpr (in == 6)
+      transform_input(d, r);
     else
-      scatter_pixels(
-          plane, grid.area(), valid, std::int64_t{top} * grid.w,
-          std::int64_t{bottom} * grid.w, [&](std::int64_t pixel) __attribute__((always_inline)) {
-            const int y = static_cast<int>(pixel) / grid.w - top, x = static_cast<int>(pixel) % grid.w;
-            return load(scratch + y * row_size + x * width);
-          });
+      transform_gradient(d, r);
+  };
+  [[maybe_unused]] alignas(64) float lines[run ? 1 : in][4 * width], left[run ? 1 : in][width], right[run ? 1 : in][width];
+  if constexpr (run == 0) gather_lines(block, plane, group, lines[0], left[0], right[0]);
+  Floats rows[6][4];
+  [[maybe_unused]] Floats total{};
+  unroll<4>([&](auto v) __attribute__((always_inline)) {
+    Floats d[in], r[6];
+    unroll<in>([&](auto i) __attribute__((always_inline)) {
+      if constexpr (run == 0) {
+        d[i] = load(lines[i] + v * width);
+      } else {
+        constexpr int runs = width / run;
+        d[i] = load_runs<run>([&](int piece) __attribute__((always_inline)) {
+          const std::int64_t start = block.starts((group * 4 + v) * runs + piece)[i];
+          const float* const from = start == block.nowhere ? zeros : plane + start;
+          // Of six rows of pixels, the middle four belong to no other tile's.
+          if (in == 4 || (i >= 1 && i <= 4)) __builtin_prefetch(reinterpret_cast<const char*>(from) + ahead);
+          return from;
+        });
+      }
+      if constexpr (in == 4) total += d[i];
+    });
+    transform(d, r);
+    unroll<6>([&](auto i) __attribute__((always_inline)) { rows[i][v] = r[i]; });
+  });
+  if constexpr (in == 4) store<float>(sum, load(sum) + total);
+
+  [[maybe_unused]] Floats beyond_left[6], beyond_right[6];
+  if constexpr (in == 6 && run == 0) {
+    Floats d[6], e[6];
+    unroll<6>([&](auto i) __attribute__((always_inline)) { d[i] = load(left[i]), e[i] = load(right[i]); });
+    transform(d, beyond_left);
+    transform(e, beyond_right);
   }
+  unroll<6>([&](auto i) __attribute__((always_inline)) {
+    Floats r[6];
+    transpose_parts(rows[i][0], rows[i][1], rows[i][2], rows[i][3]);
+    if constexpr (in == 6) {
+      Floats d[6] = {
+          masked(neighbour<false>(rows[i][3]), block.has_left(group)), rows[i][0], rows[i][1], rows[i][2], rows[i][3],
+          masked(neighbour<true>(rows[i][0]), block.has_right(group))};
+      if constexpr (run == 0) d[0] += beyond_left[i], d[5] += beyond_right[i];
+      transform(d, r);
+    } else {
+      transform(rows[i], r);
+    }
+    unroll<6>([&](auto j) __attribute__((always_inline)) { store<float>(out + (6 * i + j) * point_stride, r[j]); });
+  });
+}
+
+/// The way back for outputs: vectors of points m[i * point_stride] to the group's pixels of the channel, plus bias.
+template <int run>
+__attribute__((noinline)) void finish_group(const TileBlock<4>& block, const float* m, std::int64_t point_stride, float bias,
+                                            float* plane, int group) {
+  [[maybe_unused]] alignas(64) float lines[run ? 1 : 4][4 * width];
+  Floats half[4][6];
+  unroll<6>([&](auto j) __attribute__((always_inline)) {
+    Floats d[6], r[4];
+    unroll<6>([&](auto i) __attribute__((always_inline)) { d[i] = load(m + (6 * i + j) * point_stride); });
+    transform_output(d, r);
+    unroll<4>([&](auto i) __attribute__((always_inline)) { half[i][j] = r[i]; });
+  });
+  unroll<4>([&](auto i) __attribute__((always_inline)) {
+    Floats r[4];
+    transform_output(half[i], r);
+    transpose_parts(r[0], r[1], r[2], r[3]);
+    unroll<4>([&](auto v) __attribute__((always_inline)) {
+      const Floats pixels = r[v] + bias;
+      if constexpr (run == 0) {
+        store<float>(lines[i] + v * width, pixels);
+      } else {
+        constexpr int runs = width / run;
+        unroll<runs>([&](auto piece) __attribute__((always_inline)) {
+          const std::int64_t start = block.starts((group * 4 + v) * runs + piece)[i];
+          if (start != block.nowhere) store_run<piece * run, run>(plane + start, pixels);
+        });
+      }
+    });
+  });
+  if constexpr (run == 0) scatter_lines(block, lines[0], plane, group);
+}
+
+/// f(integral_constant<run>) for two grids of the same tiles: their run if both are plain, otherwise 0.
+template <class F>
+HD_INLINE void with_run(const TileGrid& a, const TileGrid& b, F f) {
+  const int run = a.plain() && b.plain() ? a.run() : 0;
+  if (run == width) return f(std::integral_constant<int, width>{});
+  if constexpr (width > 4) {
+    if (run == width / 2) return f(std::integral_constant<int, width / 2>{});
+  }
+  if constexpr (width > 8) {
+    if (run == width / 4) return f(std::integral_constant<int, width / 4>{});
+  }
+  f(std::integral_constant<int, 0>{});
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 //
 // The interpolation points are 0, 5/8, -5/8, 3/2, -3/2 and infinity instead of the usual 0, 1, -1, 2, -2: rounding errors are
 // half as large, because the powers of the points lie closer together, and every constant is still exact in binary.
-// Each transform works on vectors whose lanes are channels.
+// Each transform works on vectors, whatever their lanes are.
 #pragma once
 
 #include "kernels/conv/transpose.hpp"
@@ -75,47 +75,6 @@ HD_INLINE void transform_weight_gradient(const Floats (&r)[6], Floats (&g)[3]) {
   g[0] = wn0 * r[0] + even_a + even_b;
   g[1] = wna * wa * (r[1] - r[2]) + wnb * wb * (r[3] - r[4]);
   g[2] = wa2 * even_a + wb2 * even_b + r[5];
-}
-
-/// A row of tiles: vectors [column][width] of `in` rows to points by `transform`. First each column's rows, kept in `columns`
-/// [row][column][width], then each tile's columns; point i of tile t goes to out[i * point_stride + t * width].
-template <int in, class F>
-HD_INLINE void transform_tiles(F transform, const float* const (&rows)[in], int tiles, std::int64_t row_size, float* columns,
-                               float* out, std::int64_t point_stride) {
-  const auto column = [&](std::int64_t c) __attribute__((always_inline)) {
-    Floats d[in], r[6];
-    unroll<in>([&](auto i) __attribute__((always_inline)) { d[i] = load(rows[i] + c * width); });
-    transform(d, r);
-    unroll<6>([&](auto i) __attribute__((always_inline)) { store<float>(columns + i * row_size + c * width, r[i]); });
-  };
-  for (int c = 0; c < in - 4; ++c) column(c);
-  for (std::int64_t t = 0; t < tiles; ++t, out += width) {
-    for (std::int64_t c = 0; c < 4; ++c) column(4 * t + in - 4 + c);
-    for (int i = 0; i < 6; ++i) {
-      Floats d[in], r[6];
-      const float* from = columns + i * row_size + 4 * t * width;
-      unroll<in>([&](auto j) __attribute__((always_inline)) { d[j] = load(from + j * width); });
-      transform(d, r);
-      unroll<6>([&](auto j) __attribute__((always_inline)) { store<float>(out + (6 * i + j) * point_stride, r[j]); });
-    }
-  }
-}
-
-/// One tile's 36 sums m[i * point_stride] to 4 x 4 outputs at out[row * row_stride + column * width], plus bias.
-HD_INLINE void finish_tile(const float* m, std::int64_t point_stride, Floats bias, float* out, std::int64_t row_stride) {
-  alignas(64) float half[4][6][width];
-  for (int j = 0; j < 6; ++j) {
-    Floats d[6], r[4];
-    unroll<6>([&](auto i) __attribute__((always_inline)) { d[i] = load(m + (6 * i + j) * point_stride); });
-    transform_output(d, r);
-    unroll<4>([&](auto i) __attribute__((always_inline)) { store<float>(half[i][j], r[i]); });
-  }
-  for (int i = 0; i < 4; ++i) {
-    Floats d[6], r[4];
-    unroll<6>([&](auto j) __attribute__((always_inline)) { d[j] = load(half[i][j]); });
-    transform_output(d, r);
-    unroll<4>([&](auto j) __attribute__((always_inline)) { store<float>(out + i * row_stride + j * width, r[j] + bias); });
-  }
 }
 
 }  // namespace
