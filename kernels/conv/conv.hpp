@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/variant.hpp"
 
 namespace heddle::kernels {
@@ -20,6 +21,7 @@ struct ConvShape {
   int pad_h = 0, pad_w = 0;
   int dilation_h = 1, dilation_w = 1;
   int groups = 1;
+  Precision precision = Precision::float32;
 
   constexpr int out_h() const { return (h + 2 * pad_h - dilation_h * (kh - 1) - 1) / stride_h + 1; }
   constexpr int out_w() const { return (w + 2 * pad_w - dilation_w * (kw - 1) - 1) / stride_w + 1; }

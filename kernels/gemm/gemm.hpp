@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/variant.hpp"
 
 namespace heddle::kernels {
@@ -15,6 +16,7 @@ struct GemmShape {
   std::int64_t m = 1, n = 1, k = 1;
   bool transpose_a = false, transpose_b = false;
   std::int64_t batch = 1, batch_stride_a = 0, batch_stride_b = 0;
+  Precision precision = Precision::float32;
 };
 
 template <class T>

@@ -1,11 +1,13 @@
 // Convolution against the definition in double (tests/support/reference_conv.hpp), over every backend and variant.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <vector>
 
 #include "heddle/base/parallel.hpp"
 #include "tests/support/conv_run.hpp"
 #include "tests/support/reference_conv.hpp"
+#include "tests/support/rounded.hpp"
 
 namespace heddle::test {
 namespace {
@@ -13,6 +15,7 @@ namespace {
 using kernels::Conv2dKernels;
 using kernels::ConvPass;
 using kernels::ConvShape;
+using kernels::Precision;
 
 // Errors relative to the largest sum of terms' magnitudes of the tensor (Winograd's tiles spread an error over their 16
 // outputs, of which one at a border may have few terms itself); a missing or misplaced term is far above them.
@@ -46,6 +49,21 @@ void check_against_reference(const ConvShape& s) {
       require_close("dweight", results.dweight, dweight);
       if (with_bias) require_close("dbias", results.dbias, dbias);
     }
+  }
+}
+
+// With the shape's precision; the bias and its gradient are not rounded, as they are factors of no product.
+void check_rounded(const ConvShape& s) {
+  ConvData<float> data(s);
+  for (const auto& backend : backends<Conv2dKernels<float>>()) {
+    INFO(backend.name << ", precision " << static_cast<int>(s.precision) << ", " << describe(s));
+    const Precision precision = precision_of<float>(backend, s.precision);
+    const auto x = rounded(data.x, precision), weight = rounded(data.weight, precision), dy = rounded(data.dy, precision);
+    const auto results = run_conv(backend, data, true);
+    require_close("y", results.y, reference_forward(s, x, weight, data.bias.data()));
+    require_close("dx", results.dx, reference_grad_input(s, dy, weight));
+    require_close("dweight", results.dweight, reference_grad_weight(s, x, dy));
+    require_close("dbias", results.dbias, reference_grad_bias(s, data.dy));
   }
 }
 
@@ -151,6 +169,49 @@ TEST_CASE("conv: sizes around vector and tile borders", "[conv]") {
   check_both(square(1, 8, 96, 3, 3, 1, 1, 1));  // bands of rows
   check_both(square(1, 3, 97, 8, 3, 2, 1, 1));
   check_both(square(3, 64, 32, 2, 3, 1, 1, 1));
+}
+
+// The layers of the example networks (examples/cifar10), in a batch of one or two.
+std::vector<ConvShape> layers(int n) {
+  return {square(n, 3, 32, 32, 3, 1, 1, 1),  square(n, 32, 16, 10, 1, 1, 0, 1), square(n, 10, 16, 16, 3, 1, 1, 1),
+          square(n, 16, 16, 32, 3, 1, 1, 1), square(n, 32, 8, 32, 3, 1, 1, 1),  square(n, 20, 16, 20, 3, 1, 1, 1),
+          square(n, 32, 8, 24, 1, 1, 0, 1),  square(n, 24, 8, 24, 3, 1, 1, 1),  square(n, 10, 16, 10, 3, 1, 1, 1),
+          square(n, 64, 8, 128, 3, 1, 1, 1), square(n, 128, 8, 64, 1, 2, 0, 1), square(n, 64, 9, 64, 3, 1, 1, 2),
+          square(n, 64, 16, 64, 1, 1, 1, 1), square(n, 32, 1, 10, 1, 1, 0, 1)};
+}
+
+TEST_CASE("conv: layers of the networks", "[conv]") {
+  for (const ConvShape& s : layers(2)) check_against_reference<float>(s);
+}
+
+TEST_CASE("conv: layers of the networks in tf32 and bf16", "[conv]") {
+  for (Precision precision : {Precision::tf32, Precision::bf16}) {
+    for (ConvShape s : layers(1)) {
+      s.precision = precision;
+      check_rounded(s);
+    }
+    for (ConvShape s : {square(2, 3, 9, 4, 3, 2, 1, 1), square(3, 10, 7, 20, 5, 1, 2, 1), square(2, 12, 11, 6, 3, 1, 2, 2, 3),
+                        square(2, 17, 5, 33, 2, 3, 0, 1), square(1, 2, 40, 70, 3, 1, 1, 1)}) {
+      s.w += 3;
+      s.precision = precision;
+      check_rounded(s);
+    }
+  }
+}
+
+// Few channels and many pixels, as much as makes a GPU take the largest tiles.
+TEST_CASE("conv: large batches", "[conv]") {
+  for (Precision precision : {Precision::float32, Precision::tf32, Precision::bf16})
+    for (const auto& [n, c, k] : {std::array{64, 1, 32}, std::array{70, 2, 16}, std::array{150, 1, 10}, std::array{70, 1, 20},
+                                  std::array{70, 1, 24}, std::array{33, 1, 64}, std::array{150, 4, 3}}) {
+      ConvShape s = square(n, c, 32, k, 1, 1, 0, 1);
+      s.precision = precision;
+      check_rounded(s);
+    }
+}
+
+TEST_CASE("conv: filters that do not fit into shared memory", "[conv]") {
+  check_both(square(1, 1, 150, 2, 3, 1, 70, 70));
 }
 
 TEST_CASE("conv: same bits on any number of threads, and again", "[conv]") {

@@ -5,6 +5,7 @@
 #include "kernels/gemm/gemm.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/rounded.hpp"
 #include "tests/support/threads.hpp"
 #include "tests/support/values.hpp"
 
@@ -22,9 +23,9 @@ template <class T>
 void check_gemm(const Backend<GemmKernels<T>>& backend, const GemmShape& s, bool with_bias) {
   INFO(backend.name << ": " << s.m << " x " << s.n << " x " << s.k << (s.transpose_a ? ", A transposed" : "")
                     << (s.transpose_b ? ", B transposed" : "") << ", batch " << s.batch << " " << s.batch_stride_a << " "
-                    << s.batch_stride_b << (with_bias ? ", bias" : ""));
-  const auto a = made_up<T>(static_cast<std::size_t>((s.batch - 1) * s.batch_stride_a + s.m * s.k), -1, 1, 1);
-  const auto b = made_up<T>(static_cast<std::size_t>((s.batch - 1) * s.batch_stride_b + s.k * s.n), -1, 1, 2);
+                    << s.batch_stride_b << (with_bias ? ", bias" : "") << ", precision " << static_cast<int>(s.precision));
+  auto a = made_up<T>(static_cast<std::size_t>((s.batch - 1) * s.batch_stride_a + s.m * s.k), -1, 1, 1);
+  auto b = made_up<T>(static_cast<std::size_t>((s.batch - 1) * s.batch_stride_b + s.k * s.n), -1, 1, 2);
   const auto bias = made_up<T>(static_cast<std::size_t>(s.n), -1, 1, 3);
   auto da = backend.buffer(a), db = backend.buffer(b), dbias = backend.buffer(bias);
   const auto count = static_cast<std::size_t>(s.batch * s.m * s.n);
@@ -37,6 +38,8 @@ void check_gemm(const Backend<GemmKernels<T>>& backend, const GemmShape& s, bool
     values[count] = 0;
     return values;
   });
+  a = rounded(a, precision_of<T>(backend, s.precision));
+  b = rounded(b, precision_of<T>(backend, s.precision));
   const double tolerance = std::numeric_limits<T>::epsilon() * (2 + static_cast<double>(s.k) / 4);
   for (std::int64_t item = 0; item < s.batch; ++item)
     for (std::int64_t i = 0; i < s.m; ++i)
@@ -90,6 +93,33 @@ TEMPLATE_TEST_CASE("batches, with matrices of their own or shared", "[gemm]", fl
             {.m = m, .n = n, .k = k, .transpose_b = tb, .batch = 5, .batch_stride_a = m * k + 3, .batch_stride_b = k * n + 1},
             false);
       }
+}
+
+TEMPLATE_TEST_CASE("enough work for large tiles", "[gemm]", float, double) {
+  for (const auto& backend : backends<GemmKernels<TestType>>())
+    for (bool ta : {false, true})
+      for (bool tb : {false, true})
+        check_gemm<TestType>(
+            backend, {.m = 130, .n = 66, .k = 20, .transpose_a = ta, .transpose_b = tb, .batch = 24, .batch_stride_b = 66 * 20},
+            ta);
+}
+
+TEST_CASE("products in tf32 and bf16", "[gemm]") {
+  for (const auto& backend : backends<GemmKernels<float>>())
+    for (Precision precision : {Precision::tf32, Precision::bf16})
+      for (const auto& [m, n, k] : {Sizes{1, 1, 1}, Sizes{5, 33, 7}, Sizes{65, 70, 50}, Sizes{128, 10, 32}, Sizes{32, 64, 128}})
+        for (bool ta : {false, true})
+          for (bool tb : {false, true})
+            check_gemm<float>(backend,
+                              {.m = m,
+                               .n = n,
+                               .k = k,
+                               .transpose_a = ta,
+                               .transpose_b = tb,
+                               .batch = 2,
+                               .batch_stride_a = m * k,
+                               .precision = precision},
+                              tb);
 }
 
 TEMPLATE_TEST_CASE("empty products", "[gemm]", float, double) {

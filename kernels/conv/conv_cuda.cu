@@ -1,0 +1,158 @@
+// Convolution on the GPU: which tile serves which shape.
+//
+// The kernels are in correlate_cuda.cuh (forward and gradient by the input), grad_weight_cuda.cuh and conv_naive_cuda.cuh;
+// they are templates over tiles, listed here. Of a list, that tile is taken which needs the fewest cycles of a large
+// GPU by the count of its instructions, of what it computes in vain and of the multiprocessors it leaves idle.
+#include <algorithm>
+#include <limits>
+
+#include "kernels/conv/conv_naive_cuda.cuh"
+#include "kernels/conv/correlate_tiles_cuda.cuh"
+#include "kernels/conv/grad_weight_tiles_cuda.cuh"
+
+namespace heddle::kernels {
+namespace {
+
+template <class... Tiles>
+struct TileList {};
+
+template <class T, Precision precision>
+struct TilesOf {  // double
+  using Correlate = TileList<VectorTileC<T, 4, 4, 4>>;
+  using Weight = TileList<VectorTileW<T, 2, 2, 1>>;
+};
+template <>
+struct TilesOf<float, Precision::float32> {
+  // Pixels x channels: 256 x 32, 64 x 32, 256 x 16, 512 x 10, 256 x 20, 256 x 24, 128 x 64, 512 x 4.
+  using Correlate = TileList<VectorTileC<float, 8, 8, 4>, VectorTileC<float, 2, 8, 4>, VectorTileC<float, 4, 8, 2>,
+                             VectorTileC<float, 4, 10, 1>, VectorTileC<float, 4, 10, 2>, VectorTileC<float, 4, 12, 2>,
+                             VectorTileC<float, 4, 16, 4>, VectorTileC<float, 4, 4, 1>>;
+  // Channels out x in, for a row of a 3 x 3 filter: 32 x 16, 32 x 4, 16 x 16, 24 x 20, 16 x 12; for a tap: 32 x 16, 16 x 16, 8
+  // x 4.
+  using Weight = TileList<VectorTileW<float, 4, 4, 3>, VectorTileW<float, 4, 1, 3>, VectorTileW<float, 2, 4, 3>,
+                          VectorTileW<float, 3, 5, 3>, VectorTileW<float, 2, 3, 3>, VectorTileW<float, 4, 4, 1>,
+                          VectorTileW<float, 2, 4, 1>, VectorTileW<float, 1, 1, 1>>;
+};
+template <Precision precision>
+requires(precision != Precision::float32) struct TilesOf<float, precision> {
+  // 256 x 8, 256 x 16, 256 x 24, 256 x 32, 64 x 32, 128 x 64.
+  using Correlate = TileList<MatrixTileC<precision, 4, 1>, MatrixTileC<precision, 4, 2>, MatrixTileC<precision, 4, 3>,
+                             MatrixTileC<precision, 4, 4>, MatrixTileC<precision, 1, 4>, MatrixTileC<precision, 2, 8>>;
+  // For three taps: 32 x 32, 32 x 8, 16 x 16; for one: 32 x 32, 16 x 16.
+  using Weight = TileList<MatrixTileW<precision, 2, 4, 3>, MatrixTileW<precision, 2, 1, 3>, MatrixTileW<precision, 1, 2, 3>,
+                          MatrixTileW<precision, 2, 4, 1>, MatrixTileW<precision, 1, 2, 1>>;
+};
+
+constexpr double multiprocessors = 132;  // what the estimates below are made for
+
+// Calls f.template operator()<Tile>() for the tile of the lowest estimate; false where none can be used.
+template <class Estimate, class F, class... Tiles>
+bool with_best(TileList<Tiles...>, Estimate estimate, F f) {
+  const double cycles[] = {estimate.template operator()<Tiles>()...};
+  const double best = *std::min_element(std::begin(cycles), std::end(cycles));
+  if (best == std::numeric_limits<double>::infinity()) return false;
+  int i = 0;
+  bool found = false;
+  ((cycles[i++] == best && !found ? (f.template operator()<Tiles>(), found = true) : false), ...);
+  return true;
+}
+
+template <class T, class Tiles>
+bool correlate(Tiles tiles, Stream stream, const Correlation& shape, const T* in, const T* weight, const T* bias, T* out) {
+  const auto estimate = [&]<class Tile>() {
+    Correlation s = shape;
+    if (!plan_correlation<Tile, T>(s)) return std::numeric_limits<double>::infinity();
+    const double channels = (s.in_channels + Tile::depth - 1) / Tile::depth * Tile::depth;
+    const double staging = 4 * channels * (s.patch.area + s.taps() * Tile::channels) / 128;
+    const double waves = std::ceil(static_cast<double>(correlation_blocks<Tile>(s)) / multiprocessors);
+    return std::max(2.0, waves) *
+           (Tile::cycles * channels * s.taps() + staging);  // one block alone leaves half of the cycles idle
+  };
+  return with_best(tiles, estimate, [&]<class Tile>() {
+    Correlation s = shape;
+    plan_correlation<Tile, T>(s);
+    launch_correlation<Tile>(stream, s, in, weight, bias, out);
+  });
+}
+
+// Calls f.template operator()<Tile>(plan, bytes of shared memory).
+template <class T, class Tiles, class F>
+bool with_weight_tile(Tiles tiles, const ConvShape& shape, F f) {
+  const auto estimate = [&]<class Tile>() {
+    WeightGradient s;
+    std::size_t shared;
+    if (!Tile::serves(forward_correlation(shape).patch.w) || !plan_weight_gradient<Tile, T>(shape, s, shared))
+      return std::numeric_limits<double>::infinity();
+    const double staging = 4.0 * (Tile::channels_k * s.dy_plane + Tile::channels_c * s.patch.plane) / 128;
+    const double multiplying = Tile::cycles * s.output_groups * s.tap_groups;
+    return static_cast<double>(weight_gradient_blocks<Tile>(s)) * s.tiles_per_split * (multiplying + s.tap_blocks * staging);
+  };
+  return with_best(tiles, estimate, [&]<class Tile>() {
+    WeightGradient s;
+    std::size_t shared;
+    plan_weight_gradient<Tile, T>(shape, s, shared);
+    f.template operator()<Tile>(s, shared);
+  });
+}
+
+// Calls f with the tiles for T in the shape's precision.
+template <class T, class F>
+auto with_tiles(const ConvShape& s, F f) {
+  if constexpr (sizeof(T) == 4) {
+    if (s.precision == Precision::tf32) return f(TilesOf<T, Precision::tf32>());
+    if (s.precision == Precision::bf16) return f(TilesOf<T, Precision::bf16>());
+  }
+  return f(TilesOf<T, Precision::float32>());
+}
+
+template <class T>
+struct FastConvCuda {
+  static std::size_t workspace(const ConvShape& shape, ConvPass pass) {
+    std::size_t bytes = 0;
+    if (pass == ConvPass::grad_weight)
+      with_tiles<T>(shape, [&]<class Tiles>(Tiles) {
+        with_weight_tile<T>(typename Tiles::Weight(), shape, [&]<class Tile>(const WeightGradient& s, std::size_t) {
+          bytes = static_cast<std::size_t>(s.splits * s.partial_size()) * sizeof(T);
+        });
+      });
+    return bytes;
+  }
+  static void forward(Stream stream, const ConvShape& s, const T* x, const T* weight, const T* bias, T* y, void*) {
+    const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
+      return correlate(typename Tiles::Correlate(), stream, forward_correlation(s), x, weight, bias, y);
+    });
+    if (!done) NaiveConvCuda<T>::forward(stream, s, x, weight, bias, y, nullptr);
+  }
+  static void grad_input(Stream stream, const ConvShape& s, const T* dy, const T* weight, T* dx, void*) {
+    const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
+      return correlate<T>(typename Tiles::Correlate(), stream, grad_input_correlation(s), dy, weight, nullptr, dx);
+    });
+    if (!done) NaiveConvCuda<T>::grad_input(stream, s, dy, weight, dx, nullptr);
+  }
+  static void grad_weight(Stream stream, const ConvShape& shape, const T* x, const T* dy, T* dweight, T* dbias,
+                          void* workspace) {
+    const bool done = with_tiles<T>(shape, [&]<class Tiles>(Tiles) {
+      return with_weight_tile<T>(typename Tiles::Weight(), shape, [&]<class Tile>(const WeightGradient& s, std::size_t shared) {
+        launch_weight_gradient<Tile>(stream, s, shared, x, dy, dweight, dbias, workspace);
+      });
+    });
+    if (!done) NaiveConvCuda<T>::grad_weight(stream, shape, x, dy, dweight, dbias, nullptr);
+  }
+};
+
+template <class Implementation, class T>
+constexpr Conv2dKernels<T> table{Implementation::workspace, Implementation::forward, Implementation::grad_input,
+                                 Implementation::grad_weight};
+
+}  // namespace
+
+template <>
+const Conv2dKernels<float>& Conv2dKernels<float>::cuda(Variant v) {
+  return v == Variant::naive ? table<NaiveConvCuda<float>, float> : table<FastConvCuda<float>, float>;
+}
+template <>
+const Conv2dKernels<double>& Conv2dKernels<double>::cuda(Variant v) {
+  return v == Variant::naive ? table<NaiveConvCuda<double>, double> : table<FastConvCuda<double>, double>;
+}
+
+}  // namespace heddle::kernels

@@ -1,0 +1,156 @@
+// How correlate_kernel's threads share out a tile of outputs, and how they multiply: on CUDA cores or on tensor cores.
+//
+// A Tile says how many pixels and output channels a block covers, how shared memory is laid out for it (weight_row: distance
+// of two taps; planes of channels are bank_rest modulo bank_modulus apart), and keeps its thread's sums. Its pixels are
+// "slots", numbered from 0; pixel(slot) is the pixel's number in the block's tile.
+#pragma once
+
+#include "kernels/conv/correlate_cuda.cuh"
+
+namespace heddle::kernels {
+namespace {
+
+/// Where the patch under a pixel begins; pixels beyond the tile compute something that is not written.
+HD_DEVICE HD_FORCE_INLINE int patch_offset(const Patch& p, int pixel) {
+  const int row = pixel / p.tile_w, image = row / p.tile_h;
+  if (image >= p.images) return 0;
+  return (image * p.rows + row % p.tile_h * p.h.patch_step()) * p.pitch + pixel % p.tile_w * p.w.patch_step();
+}
+
+/// CUDA cores. Lanes are neighbouring pixels, so that they read neighbouring words whatever the filter's shift; a lane has
+/// lane_pixels of them, 32 apart, for lane_channels output channels, whose weights are the same for the whole warp. A tap of a
+/// channel: lane_pixels loads, lane_channels / 4 broadcast 16-byte loads, lane_pixels * lane_channels multiply-adds.
+template <class T, int lane_pixels, int lane_channels, int warps_c>
+struct VectorTileC {
+  static constexpr int threads = 128, warps_p = 4 / warps_c, vector = simt::vec_width<T>;
+  static constexpr int pixels = 32 * lane_pixels * warps_p, channels = lane_channels * warps_c, slots = lane_pixels;
+  static constexpr int lane_row = (lane_channels + vector - 1) / vector * vector;
+  static constexpr int weight_row = warps_c * lane_row / 4 % 2 ? warps_c * lane_row : warps_c * lane_row + 4;
+  static constexpr int depth = 1, bank_modulus = 4, bank_rest = 0;  // of a plane: 16-byte loads of weights
+  /// Multiply-adds and loads of the block's warps for a tap of a channel, and the multiprocessor's cycles they take: four
+  /// instructions each, one of them a load.
+  static constexpr double multiplies = 4.0 * lane_pixels * lane_channels, loads = 4.0 * (lane_pixels + lane_row / vector);
+  static constexpr double cycles = std::max((multiplies + loads) / 4, loads);
+
+  T sum[lane_pixels][lane_channels] = {};
+  int offset[lane_pixels];
+
+  HD_DEVICE explicit VectorTileC(const Patch& p) {
+    HD_UNROLL
+    for (int slot = 0; slot < slots; ++slot) offset[slot] = patch_offset(p, pixel(slot));
+  }
+  HD_DEVICE static int pixel(int slot) {
+    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+    return (warp / warps_c * lane_pixels + slot) * 32 + lane;
+  }
+  HD_DEVICE static int weight_place(int channel) { return channel / lane_channels * lane_row + channel % lane_channels; }
+
+  HD_DEVICE HD_FORCE_INLINE void add(const Correlation& s, const T* patch, const T* weights, int in_channels) {
+    weights += static_cast<int>(threadIdx.x) / 32 % warps_c * lane_row;
+    for (int c = 0; c < in_channels; ++c, patch += s.patch.plane, weights += s.weight_plane) {
+      const T* w = weights;
+      for (int r = 0; r < s.patch.h.taps; ++r)
+        for (int q = 0; q < s.patch.w.taps; ++q, w += weight_row) {
+          const T* const x = patch + r * s.patch.h.dilation * s.patch.pitch + q * s.patch.w.dilation;
+          T factor[lane_row];
+          HD_UNROLL
+          for (int v = 0; v < lane_row; v += vector) {
+            const auto some = simt::load_vec<vector>(w + v);
+            HD_UNROLL
+            for (int e = 0; e < vector; ++e) factor[v + e] = some[e];
+          }
+          HD_UNROLL
+          for (int slot = 0; slot < slots; ++slot) {
+            const T value = x[offset[slot]];
+            HD_UNROLL
+            for (int k = 0; k < lane_channels; ++k) sum[slot][k] += value * factor[k];
+          }
+        }
+    }
+  }
+  /// f(channel, value) for the slot's channels.
+  template <class F>
+  HD_DEVICE HD_FORCE_INLINE void each(int slot, F f) const {
+    const int first = static_cast<int>(threadIdx.x) / 32 % warps_c * lane_channels;
+    HD_UNROLL
+    for (int k = 0; k < lane_channels; ++k) f(first + k, sum[slot][k]);
+  }
+};
+
+/// Tensor cores: products of pixels [16 x k] and weights [k x 8], k being 8 input channels (tf32) or 16 (bf16). Each of four
+/// warps has pixel_tiles * 16 pixels and all output channels. Factors are rounded as they come from shared memory, where eight
+/// neighbours of four channels lie in 32 banks. A tap of a k: 4 pixel_tiles + 2 channel_tiles words (bf16: twice that) for
+/// pixel_tiles * channel_tiles products.
+template <Precision precision, int pixel_tiles, int channel_tiles>
+struct MatrixTileC {
+  static constexpr int threads = 128, pixels = 64 * pixel_tiles, channels = 8 * channel_tiles, slots = 2 * pixel_tiles;
+  static constexpr int weight_row = channels + 4;  // an odd multiple of 4
+  static constexpr int depth = precision == Precision::bf16 ? 16 : 8;
+  static constexpr int bank_modulus = 32, bank_rest = precision == Precision::bf16 ? 4 : 8;
+  static constexpr double loads = 4.0 * (4 * pixel_tiles + 2 * channel_tiles) * (precision == Precision::bf16 ? 2 : 1);
+  static constexpr double cycles = std::max(2 * 4.0 * pixel_tiles * channel_tiles, loads) / depth;  // of a channel, as above
+
+  float sum[pixel_tiles][channel_tiles][4] = {};
+  int offset[slots];
+
+  HD_DEVICE explicit MatrixTileC(const Patch& p) {
+    HD_UNROLL
+    for (int slot = 0; slot < slots; ++slot) offset[slot] = patch_offset(p, pixel(slot));
+  }
+  HD_DEVICE static int pixel(int slot) {
+    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+    return (warp * pixel_tiles * 2 + slot) * 8 + lane / 4;
+  }
+  HD_DEVICE static int weight_place(int channel) { return channel; }
+
+  HD_DEVICE HD_FORCE_INLINE void add(const Correlation& s, const float* patch, const float* weights, int) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    weights += lane / 4;
+    for (int c = 0; c < s.chunk; c += depth, patch += depth * s.patch.plane, weights += depth * s.weight_plane) {
+      const float* w = weights;
+      for (int r = 0; r < s.patch.h.taps; ++r)
+        for (int q = 0; q < s.patch.w.taps; ++q, w += weight_row) {
+          const float* const x = patch + r * s.patch.h.dilation * s.patch.pitch + q * s.patch.w.dilation;
+          std::uint32_t b[channel_tiles][2];
+          HD_UNROLL
+          for (int j = 0; j < channel_tiles; ++j)
+            for (int half = 0; half < 2; ++half) b[j][half] = factor(w + j * 8, s.weight_plane, half);
+          HD_UNROLL
+          for (int i = 0; i < pixel_tiles; ++i) {
+            std::uint32_t a[4];
+            HD_UNROLL
+            for (int e = 0; e < 4; ++e) a[e] = factor(x + offset[2 * i + e % 2], s.patch.plane, e / 2);
+            HD_UNROLL
+            for (int j = 0; j < channel_tiles; ++j) {
+              if constexpr (precision == Precision::bf16)
+                simt::mma_m16n8k16_bf16(sum[i][j], a, b[j], sum[i][j]);
+              else
+                simt::mma_m16n8k8_tf32(sum[i][j], a, b[j], sum[i][j]);
+            }
+          }
+        }
+    }
+  }
+  template <class F>
+  HD_DEVICE HD_FORCE_INLINE void each(int slot, F f) const {
+    const int t = static_cast<int>(threadIdx.x) % 4;
+    HD_UNROLL
+    for (int j = 0; j < channel_tiles; ++j)
+      for (int e = 0; e < 2; ++e) f(j * 8 + t * 2 + e, sum[slot / 2][j][slot % 2 * 2 + e]);
+  }
+
+ private:
+  // The register that holds the lane's channels of one half of k.
+  HD_DEVICE HD_FORCE_INLINE static std::uint32_t factor(const float* from, int plane, int half) {
+    const int t = static_cast<int>(threadIdx.x) % 4;
+    if constexpr (precision == Precision::bf16) {
+      const float* const pair = from + (half * 8 + t * 2) * plane;
+      return simt::pack_bf16(pair[0], pair[plane]);
+    } else {
+      return simt::to_tf32(from[(half * 4 + t) * plane]);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace heddle::kernels
