@@ -134,8 +134,6 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(Tile::threads)
   }
 }
 
-constexpr std::size_t shared_limit = 64 * 1024;  // what every GPU from sm_75 on gives a block
-
 /// Chooses the tile and the chunk for a Tile; false where not even the smallest fits into shared memory.
 template <class Tile, class T>
 bool plan_correlation(Correlation& s) {
@@ -160,7 +158,7 @@ bool plan_correlation(Correlation& s) {
     return sizeof(T) * chunk * (std::size_t(p.plane) + s.weight_plane) * (chunk < s.in_channels ? 2 : 1);
   };
   // A large filter first takes the channels, then the tile.
-  while (bytes() > shared_limit || p.area > 32768) {
+  while (bytes() > shared_limit(64 * 1024) || p.area > 32768) {
     if (chunk > Tile::depth)
       chunk = std::max(Tile::depth, chunk / 2 / Tile::depth * Tile::depth);
     else if (images > 1)

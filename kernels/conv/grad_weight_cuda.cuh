@@ -14,6 +14,7 @@
 #pragma once
 
 #include "kernels/conv/correlate_cuda.cuh"
+#include "kernels/conv/sum_partials_cuda.cuh"
 
 namespace heddle::kernels {
 namespace {
@@ -153,30 +154,6 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(weight_threads)
   partial[s.w_size() + group * s.out_channels + first_k + lane] = bias_sum;
 }
 
-constexpr int sum_columns = 32, sum_rows = 8;
-
-// Adds up the partial results [splits][w_size + k]: a block has 32 results, each summed by 8 threads over every eighth split.
-template <class T>
-HD_KERNEL void HD_LAUNCH_BOUNDS(sum_columns* sum_rows)
-    grad_weight_sum_kernel(int splits, std::int64_t w_size, std::int64_t partial_size, bool with_bias,
-                           const T* HD_RESTRICT partials, T* HD_RESTRICT dweight, T* HD_RESTRICT dbias) {
-  HD_SHARED(T, sums, [sum_rows][sum_columns]);
-  const int column = static_cast<int>(threadIdx.x) % sum_columns, row = static_cast<int>(threadIdx.x) / sum_columns;
-  const std::int64_t i = std::int64_t{blockIdx.x} * sum_columns + column;
-  const bool real = i < (with_bias ? partial_size : w_size);
-  T sum = 0;
-  if (real)
-    for (int split = row; split < splits; split += sum_rows) sum += partials[split * partial_size + i];
-  sums[row][column] = sum;
-  __syncthreads();
-  if (row > 0 || !real) return;
-  for (int r = 1; r < sum_rows; ++r) sum += sums[r][column];
-  if (i < w_size)
-    dweight[i] = sum;
-  else
-    dbias[i - w_size] = sum;
-}
-
 template <class Tile>
 std::int64_t weight_gradient_blocks(const WeightGradient& s) {
   return std::int64_t{s.splits} * s.tap_blocks * s.groups * ((s.out_channels + Tile::channels_k - 1) / Tile::channels_k) *
@@ -213,7 +190,7 @@ bool plan_weight_gradient(const ConvShape& shape, WeightGradient& s, std::size_t
     shared = simt::SharedBytes().take<T>(s.stage_elements).template take<int>(s.output_groups).total;
     return shared;
   };
-  while (bytes() > Tile::shared_limit || p.area > 32768) {
+  while (bytes() > shared_limit(96 * 1024) || p.area > 32768) {
     if (images > 1)
       images /= 2;
     else if (h > 1)
@@ -241,8 +218,7 @@ void launch_weight_gradient(Stream stream, const WeightGradient& s, std::size_t 
   T* const partials = static_cast<T*>(workspace);
   simt::launch<grad_weight_kernel<Tile, T>>(simt::blocks_for(weight_gradient_blocks<Tile>(s), 1), weight_threads, shared,
                                             stream, s, x, dy, dbias != nullptr, partials);
-  simt::launch<grad_weight_sum_kernel<T>>(simt::blocks_for(s.partial_size(), sum_columns), sum_columns * sum_rows, 0, stream,
-                                          s.splits, s.w_size(), s.partial_size(), dbias != nullptr, partials, dweight, dbias);
+  sum_partials(stream, s.splits, s.w_size(), s.partial_size() - s.w_size(), partials, dweight, dbias);
 }
 
 }  // namespace

@@ -15,7 +15,6 @@ struct VectorTileW {
   static constexpr int channels_k = 8 * lane_k, channels_c = 4 * lane_c, taps = taps_, values = lane_k * lane_c * taps;
   static constexpr int output_group = 4, bank_rest = 4;
   static constexpr bool aligned = taps == 3;
-  static constexpr std::size_t shared_limit = 100 * 1024;
   static constexpr int vector = simt::vec_width<T>;
   /// Multiply-adds and loads of a warp for a group of outputs and taps, and what they take of a multiprocessor's cycles.
   static constexpr double multiplies = 4.0 * lane_k * lane_c * taps, loads = lane_k + lane_c * (taps == 1 ? 4 : 2);
@@ -101,7 +100,6 @@ struct MatrixTileW {
   static constexpr int channels_k = 16 * tiles_k, channels_c = 8 * tiles_c, taps = taps_, values = tiles_k * tiles_c * taps * 4;
   static constexpr int output_group = 8, bank_rest = precision == Precision::bf16 ? 8 : 4;
   static constexpr bool aligned = false;
-  static constexpr std::size_t shared_limit = 164 * 1024;
   static constexpr double loads = (4.0 * tiles_k + 2.0 * tiles_c * taps) * (precision == Precision::bf16 ? 2 : 1);
   static constexpr double cycles = std::max(2.0 * tiles_k * tiles_c * taps, loads) / (precision == Precision::bf16 ? 16 : 8);
 

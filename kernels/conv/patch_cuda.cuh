@@ -4,10 +4,17 @@
 
 #include <cstdint>
 
+#include "kernels/simt/runtime.hpp"
 #include "kernels/simt/simt.hpp"
 
 namespace heddle::kernels {
 namespace {
+
+/// The shared memory that a block of the present device may have, at most `wish`.
+inline std::size_t shared_limit(std::size_t wish) {
+  static const std::size_t most = simt::device_properties(0).shared_bytes_per_block;
+  return wish < most ? wish : most;
+}
 
 /// Division of small numbers (dividend times divisor below 2^32) by one that is known before the launch.
 struct Divisor {
