@@ -91,7 +91,7 @@ ConvShape square(int n, int c, int size, int k, int kernel, int stride, int pad,
 
 }  // namespace
 
-TEST_CASE("conv: stride x padding x dilation, odd sizes", "[conv]") {
+TEST_CASE("conv: stride x padding x dilation, odd sizes", "[conv][large]") {
   for (int kernel : {1, 2, 3, 5})
     for (int stride : {1, 2, 3})
       for (int pad : {0, 1, 2})
@@ -135,7 +135,7 @@ TEST_CASE("conv: everything different in height and width", "[conv]") {
       {.n = 2, .c = 2, .h = 40, .w = 3, .k = 2, .kh = 11, .kw = 3, .stride_h = 3, .stride_w = 2, .pad_h = 5, .pad_w = 1});
 }
 
-TEST_CASE("conv: channel counts", "[conv]") {
+TEST_CASE("conv: channel counts", "[conv][large]") {
   for (int c : {1, 3, 10, 20, 64})
     for (int k : {1, 3, 10, 20, 64}) {
       check_both(square(1, c, 6, k, 3, 1, 1, 1));
@@ -152,7 +152,7 @@ TEST_CASE("conv: groups", "[conv]") {
     }
 }
 
-TEST_CASE("conv: sizes around vector and tile borders", "[conv]") {
+TEST_CASE("conv: sizes around vector and tile borders", "[conv][large]") {
   for (int size : {1, 2, 3, 4, 6, 7, 8, 9, 15, 16, 17, 18, 31, 32, 33})
     for (int pad : {0, 1, 2})
       for (int c : {3, 9}) {  // few channels and enough for Winograd
@@ -200,7 +200,7 @@ TEST_CASE("conv: layers of the networks in tf32 and bf16", "[conv]") {
 }
 
 // Few channels and many pixels, as much as makes a GPU take the largest tiles.
-TEST_CASE("conv: large batches", "[conv]") {
+TEST_CASE("conv: large batches", "[conv][large]") {
   for (Precision precision : {Precision::float32, Precision::tf32, Precision::bf16})
     for (const auto& [n, c, k] : {std::array{64, 1, 32}, std::array{70, 2, 16}, std::array{150, 1, 10}, std::array{70, 1, 20},
                                   std::array{70, 1, 24}, std::array{33, 1, 64}, std::array{150, 4, 3}}) {
@@ -210,7 +210,7 @@ TEST_CASE("conv: large batches", "[conv]") {
     }
 }
 
-TEST_CASE("conv: filters that do not fit into shared memory", "[conv]") {
+TEST_CASE("conv: filters that do not fit into shared memory", "[conv][large]") {
   check_both(square(1, 1, 150, 2, 3, 1, 70, 70));
 }
 
