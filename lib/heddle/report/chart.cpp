@@ -65,6 +65,12 @@ std::vector<std::string> tick_labels(const std::vector<double>& at) {
   return labels;
 }
 
+std::string x_text(const Chart& chart, double x) {
+  if (!chart.powers_of_ten) return fmt::format("{:g}", x);
+  if (x < -3 && x == std::round(x)) return fmt::format("1e{:.0f}", x);
+  return fmt::format("{:.3g}", std::pow(10, x));
+}
+
 Axes layout(const Chart& chart, double x, double y, double width, double height, double font_size) {
   Range xs, ys;
   for (const auto& series : chart.series)
@@ -82,7 +88,7 @@ Axes layout(const Chart& chart, double x, double y, double width, double height,
   else
     for (double tick : ticks(xs.low, xs.high, 8, true))
       if (tick >= xs.low && tick <= xs.high) axes.x_ticks.push_back(tick);
-  double label_width = text_width("epoch", font_size);
+  double label_width = text_width(chart.x_name, font_size);
   for (const auto& label : tick_labels(axes.y_ticks)) label_width = std::max(label_width, text_width(label, font_size));
   axes.left = x + label_width + 0.8 * font_size;
   axes.top = y + 0.5 * font_size;
@@ -100,12 +106,21 @@ void draw_plot(Surface& surface, const Chart& chart, const Axes& axes, double fo
     surface.text({axes.left - 0.5 * font_size, y + 0.35 * font_size}, y_labels[i], paint::muted,
                  {.size = font_size, .align = Align::right});
   }
-  const auto x_labels = tick_labels(axes.x_ticks);
+  auto x_labels = tick_labels(axes.x_ticks);
+  if (chart.powers_of_ten)
+    for (std::size_t i = 0; i < x_labels.size(); ++i) x_labels[i] = x_text(chart, axes.x_ticks[i]);
   for (std::size_t i = 0; i < axes.x_ticks.size(); ++i)
     surface.text({axes.x(axes.x_ticks[i]), bottom + 1.35 * font_size}, x_labels[i], paint::muted,
                  {.size = font_size, .align = Align::center});
-  surface.text({axes.left - 0.8 * font_size, bottom + 1.35 * font_size}, "epoch", paint::muted,
+  surface.text({axes.left - 0.8 * font_size, bottom + 1.35 * font_size}, chart.x_name, paint::muted,
                {.size = font_size, .align = Align::right});
+  for (const Mark& mark : chart.marks) {
+    const double x = axes.x(mark.x), room = 0.5 * font_size;
+    const bool on_the_left = x + room + text_width(mark.name, font_size) > right;
+    surface.polyline({{x, axes.top}, {x, bottom}}, 1.5, paint::muted, 4);
+    surface.text({on_the_left ? x - room : x + room, axes.top + font_size}, mark.name, paint::text,
+                 {.size = font_size, .align = on_the_left ? Align::right : Align::left, .bold = true});
+  }
   for (const auto& series : chart.series) {
     const Paint colour = paint::series(series.colour);
     std::vector<Point> line;

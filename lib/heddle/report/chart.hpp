@@ -1,4 +1,4 @@
-// Curves over epochs: axes with round numbers, lines, and what is shown when the mouse is over them.
+// Curves over epochs, or over something else: axes with round numbers, lines, and what is shown when the mouse is over them.
 #pragma once
 
 #include <string>
@@ -15,11 +15,20 @@ struct Series {
   bool dashed = false;
 };
 
+/// A value of x worth a line of its own.
+struct Mark {
+  double x = 0;
+  std::string name;
+};
+
 struct Chart {
   std::string title;  ///< with the unit: "Accuracy, %"
   std::vector<Series> series;
   int decimals = 2;        ///< of a value under the mouse; -1: four significant digits
   bool from_zero = false;  ///< the vertical axis begins at 0
+  std::string x_name = "epoch";
+  bool powers_of_ten = false;  ///< x is shown as ten to the power of it
+  std::vector<Mark> marks = {};
 };
 
 /// Round numbers (1, 2, 2.5 or 5 times a power of ten apart; whole numbers apart if `whole`), about `wanted` of them, the
@@ -27,6 +36,9 @@ struct Chart {
 std::vector<double> ticks(double low, double high, int wanted, bool whole = false);
 /// Ticks as text, with as many decimals as tell them apart.
 std::vector<std::string> tick_labels(const std::vector<double>& at);
+
+/// The value of x as people read it.
+std::string x_text(const Chart& chart, double x);
 
 /// How a chart lies in its rectangle.
 struct Axes {

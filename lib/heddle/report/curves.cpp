@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "heddle/base/check.hpp"
 #include "heddle/report/canvas.hpp"
 #include "heddle/report/font.hpp"
+#include "heddle/report/html.hpp"
 
 namespace heddle::report {
 namespace {
@@ -90,6 +92,13 @@ Image draw_charts(const std::string& title, const std::vector<Chart>& charts) {
     if (i % 2 == 1) y += tall[i / 2] + plot_height + gap;
   }
   return canvas.image();
+}
+
+std::string charts_page(const std::string& title, const std::string& note, const std::vector<Chart>& charts) {
+  std::string body = fmt::format("<h1>{}</h1>\n<p class=\"note\">{}</p>\n<section><div class=\"charts\">\n", escape_html(title),
+                                 escape_html(note));
+  for (const Chart& chart : charts) body += chart_figure(chart);
+  return html_page(title, body + "</div></section>\n");
 }
 
 }  // namespace heddle::report

@@ -1,6 +1,7 @@
 // The charts that metrics make, for one run or for several, and pictures of them.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "heddle/report/chart.hpp"
@@ -20,5 +21,7 @@ std::vector<Chart> charts_of_run(const std::vector<MetricsRow>& epochs);
 std::vector<Chart> charts_of_runs(const std::vector<NamedRun>& runs);
 /// Charts in two columns under a title; where all have the same curves, with one legend for all.
 Image draw_charts(const std::string& title, const std::vector<Chart>& charts);
+/// The same as a page: a title, a sentence or two below it, and the charts, with their values under the mouse.
+std::string charts_page(const std::string& title, const std::string& note, const std::vector<Chart>& charts);
 
 }  // namespace heddle::report

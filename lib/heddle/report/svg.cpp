@@ -26,7 +26,7 @@ void add_tip(Svg& svg, const Chart& chart, const Axes& axes, double at, const st
   const double x = axes.x(at), line_height = std::min(19.0, (chart_height - 24) / static_cast<double>(rows.size() + 1));
   const double size = std::min(tip_size, line_height * 0.8);
   std::vector<std::string> values;
-  std::string head = fmt::format("epoch {:g}", at);
+  const std::string head = chart.x_name + " " + x_text(chart, at);
   double names_width = 0, values_width = 0;
   for (const Row& row : rows) {
     values.push_back(chart.decimals < 0 ? fmt::format("{:.4g}", row.value) : fmt::format("{:.{}f}", row.value, chart.decimals));
@@ -109,8 +109,8 @@ std::string chart_svg(const Chart& chart) {
     add_tip(svg, chart, axes, it->first, it->second);
     svg.add("</g>");
   }
-  return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} by epoch\">{}</svg>", chart_width, chart_height,
-                     escape_html(chart.title), svg.elements());
+  return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} by {}\">{}</svg>", chart_width, chart_height,
+                     escape_html(chart.title), escape_html(chart.x_name), svg.elements());
 }
 
 std::string legend_key(std::size_t colour, bool dashed, std::string_view name) {
