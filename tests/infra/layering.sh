@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Who includes whom: examples -> train -> nn -> ops -> autograd -> core -> kernels -> base, and beside nn: optim sees autograd
-# and rightwards, data core and rightwards, report core and base. Public headers leak no dependency.
+# and rightwards, data core and rightwards, report core and base, debug nn and rightwards. Public headers leak no dependency.
 #
 # usage: layering.sh PROJECT
 set -euo pipefail
@@ -21,6 +21,7 @@ awk '
     sees["optim"] = "optim autograd core kernels base"
     sees["data"] = "data core kernels base"
     sees["report"] = "report core base"
+    sees["debug"] = "debug nn ops autograd core kernels base"
     sees["train"] = "train nn optim data report ops autograd core kernels base"
     umbrella = "heddle/heddle.hpp"
 

@@ -7,6 +7,7 @@
 #include "heddle/autograd/node.hpp"
 #include "heddle/base/check.hpp"
 #include "heddle/core/dispatch.hpp"
+#include "heddle/core/observe.hpp"
 #include "kernels/elementwise/elementwise.hpp"
 
 namespace heddle {
@@ -106,7 +107,14 @@ class Engine {
           node.op);
     std::vector<bool> wanted;
     for (const Edge& edge : node.edges) wanted.push_back(edge.wanted());
-    Grads grads = node.backward(dy, Needs(std::move(wanted)));
+    Grads grads;
+    if (observed()) {
+      const BackwardScope scope(node.op, node.label.get(), dy);
+      grads = node.backward(dy, Needs(std::move(wanted)));
+      scope.finish(grads);
+    } else {
+      grads = node.backward(dy, Needs(std::move(wanted)));
+    }
     dy = {};
     check(grads.size() == node.edges.size(), node.op, "expected backward to give {} gradients, got {}", node.edges.size(),
           grads.size());
@@ -186,6 +194,7 @@ void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
   check(gradient.defined() || numel() == 1, "backward", "expected a tensor of one element, or a gradient, got shape {}",
         shape());
   NoGradGuard guard;
+  const Scope scope("backward");
   Tensor seed = ones_like(*this);
   if (gradient.defined()) {
     check(gradient.shape() == shape(), "backward", "expected a gradient of shape {}, got {}", shape(),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "heddle/autograd/record.hpp"
+#include "heddle/core/observe.hpp"
 #include "heddle/core/tensor_impl.hpp"
 
 namespace heddle::autograd {
@@ -40,6 +41,7 @@ struct Node {
   TensorOptions output_options;
   std::vector<Hook> hooks;
   std::weak_ptr<Meta> retained;  ///< the output, where retain_grad() asked for its gradient
+  std::shared_ptr<const Label> label;  ///< of the scope it was recorded in, where somebody watched
   bool freed = false;
 
   /// Lets go of saved tensors and edges.

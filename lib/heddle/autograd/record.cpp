@@ -6,6 +6,7 @@
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/autograd/node.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/core/observe.hpp"
 
 namespace heddle {
 namespace {
@@ -68,6 +69,7 @@ Tensor record(std::string_view op, const std::vector<Tensor>& inputs, Tensor out
   auto node = std::make_shared<Node>();
   node->number = next_number.fetch_add(1, std::memory_order_relaxed);
   node->op = op;
+  node->label = Scope::current();
   node->backward = std::move(backward);
   node->output_shape = output.shape();
   node->output_options = output.options();

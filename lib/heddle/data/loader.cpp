@@ -10,6 +10,7 @@
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/parallel.hpp"
+#include "heddle/core/observe.hpp"
 #include "heddle/core/random.hpp"
 
 namespace heddle::data {
@@ -121,6 +122,7 @@ Epoch::Iterator Epoch::begin() {
 }
 
 void Epoch::advance() {
+  const Scope scope("data");
   current_ = {};  // its memory serves the next batch
   done_ = !source_->next(current_);
 }

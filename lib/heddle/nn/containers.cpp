@@ -31,7 +31,8 @@ Tensor Sequential::forward(const Tensor& x) {
     if (fusion) {
       const FusedNorm fused = find_fused_norm(std::span(modules_).subspan(i));
       if (fused.count > 1) {
-        y = fused.norm->with_neighbours(y, fused.neighbours);
+        const auto together = std::span(modules_).subspan(i, fused.count);
+        y = fused.norm->with_neighbours(y, fused.neighbours, observed() ? label_of(together) : Label{});
         i += fused.count;
         continue;
       }

@@ -10,7 +10,8 @@ struct Reader {
   std::span<const std::shared_ptr<Module>> rest;
   std::size_t taken = 0;
 
-  template <class M> M* take() {
+  template <class M>
+  M* take() {
     if (rest.empty() || rest.front()->has_hooks()) return nullptr;
     auto* found = dynamic_cast<M*>(rest.front().get());
     if (found) {
@@ -42,6 +43,20 @@ FusedNorm find_fused_norm(std::span<const std::shared_ptr<Module>> modules) {
   // A kernel's dropout keeps some; p == 1 is left to the layer itself.
   if (fused.neighbours.dropout_before.p >= 1 || fused.neighbours.dropout_after.p >= 1) return {};
   return fused;
+}
+
+Label label_of(std::span<const std::shared_ptr<Module>> modules) {
+  Label label;
+  for (const auto& m : modules) {
+    const std::string& path = m->path();
+    if (label.name.empty())
+      label.name = path;
+    else
+      label.name.append(1, '+').append(path, path.rfind('.') + 1);
+    if (!label.kind.empty()) label.kind += '+';
+    label.kind += m->type_name();
+  }
+  return label;
 }
 
 }  // namespace heddle::nn

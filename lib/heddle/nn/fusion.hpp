@@ -17,4 +17,7 @@ struct FusedNorm {
 /// [ReLU] [Dropout | Dropout2d] norm [ReLU] [Dropout | Dropout2d], from the first of `modules` on, none of them hooked.
 FusedNorm find_fused_norm(std::span<const std::shared_ptr<Module>> modules);
 
+/// What observers call modules that run as one: "stages.0.1+2+3", "BatchNorm2d+ReLU+Dropout2d".
+Label label_of(std::span<const std::shared_ptr<Module>> modules);
+
 }  // namespace heddle::nn

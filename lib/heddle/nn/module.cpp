@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "heddle/base/check.hpp"
+#include "heddle/core/observe.hpp"
 
 namespace heddle::nn {
 namespace {
@@ -65,12 +66,21 @@ Tensor Module::operator()(const Tensor& x) {
     named_ = true;
   }
   Deeper deeper;
-  Tensor y = guarded([&] { return forward(x); });
+  Tensor y = guarded([&] {
+    if (!observed()) return forward(x);
+    const Scope scope(path_, type_name(), x);
+    return scope.output(forward(x));
+  });
   if (has_hooks()) {
     const auto hooks = *hooks_;
     for (const auto& [id, hook] : hooks) hook(*this, x, y);
   }
   return y;
+}
+
+std::string Module::type_name() const {
+  const std::string text = describe();
+  return text.substr(0, text.find('('));
 }
 
 Tensor Module::guarded(const std::function<Tensor()>& f) const {

@@ -75,6 +75,8 @@ class Module {
   virtual void members(Members&) {}
   /// As in PyTorch's print: "Conv2d(3, 16, kernel_size=3, bias=False)".
   virtual std::string describe() const { return "Module"; }
+  /// What describe() begins with: "Conv2d".
+  std::string type_name() const;
 
   /// forward, then the hooks. An Error out of an op gets the path of the layer in front.
   Tensor operator()(const Tensor& x);

@@ -1,6 +1,7 @@
 // Normalization layers: the ops of ops/norm.hpp with parameters.
 #pragma once
 
+#include "heddle/core/observe.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/ops/norm.hpp"
 
@@ -10,9 +11,12 @@ namespace heddle::nn {
 class Norm : public Module {
  public:
   Tensor forward(const Tensor& x) final { return normalize(x, {}); }
-  /// As operator(), with neighbours folded in.
-  Tensor with_neighbours(const Tensor& x, const NormNeighbours& neighbours) {
-    return guarded([&] { return normalize(x, neighbours); });
+  /// As operator(), with neighbours folded in; `label` is what observers know them by.
+  Tensor with_neighbours(const Tensor& x, const NormNeighbours& neighbours, const Label& label) {
+    return guarded([&] {
+      const Scope scope(label.name, label.kind, x);
+      return scope.output(normalize(x, neighbours));
+    });
   }
 
  protected:

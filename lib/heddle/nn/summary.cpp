@@ -55,8 +55,7 @@ Summary summarize(Module& module, const Shape& input) {
     removers.push_back(part->register_forward_hook([&, path = path](Module& m, const Tensor&, const Tensor& y) {
       const bool whole_plane = y.dim() == 4 && y.size(2) == 1 && y.size(3) == 1 && (dynamic_cast<AvgPool2d*>(&m) != nullptr);
       if (!whole_plane) follow(field, m);
-      const std::string description = m.describe();
-      summary.layers.push_back({.path = path, .type = description.substr(0, description.find('(')), .description = description,
+      summary.layers.push_back({.path = path, .type = m.type_name(), .description = m.describe(),
                                 .output = y.shape(), .parameters = m.num_parameters(), .multiply_adds = multiply_adds(m, y),
                                 .receptive_field = field.size});
       summary.activations_mb += 2e-6 * static_cast<double>(y.numel()) * static_cast<double>(size_of(y.dtype()));

@@ -1,5 +1,6 @@
 #include "heddle/ops/loss.hpp"
 
+#include "heddle/core/observe.hpp"
 #include "heddle/core/tensor_impl.hpp"
 #include "heddle/ops/activation.hpp"
 #include "heddle/ops/common.hpp"
@@ -68,6 +69,7 @@ Problem problem_of(std::string_view where, const Tensor& scores, const Tensor& l
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
   constexpr auto where = "cross_entropy";
+  const Scope scope("loss", where, logits);
   check(options.label_smoothing >= 0 && options.label_smoothing <= 1, where, "expected a label_smoothing in [0, 1], got {}",
         options.label_smoothing);
   const Problem p =
@@ -78,6 +80,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
         .cross_entropy(stream_of(logits), p.shape, p.scores.data<T>(), p.labels.data<std::int64_t>(), data_or_null<T>(p.weight),
                        p.loss.data<T>(), log_probability.data<T>(), p.total_weight.data<T>());
   });
+  scope.output(p.loss);
   if (!needs_grad({logits})) return p.loss;
   return record(where, {logits}, p.loss,
                 [shape = p.shape, log_probability, total = p.total_weight, labels = Saved(p.labels), weight = Saved(p.weight)](

@@ -1,6 +1,7 @@
 #include "heddle/optim/adam.hpp"
 
 #include "heddle/base/check.hpp"
+#include "heddle/core/observe.hpp"
 #include "heddle/optim/buckets.hpp"
 
 namespace heddle::optim {
@@ -54,6 +55,7 @@ void Adam::set_momentum(int group, double momentum) {
 }
 
 void Adam::step() {
+  const Scope scope("optimizer", name_);
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const AdamOptions& o = options_[g];
     for (const auto& bucket : detail::buckets_of(groups_[g], name_)) {

@@ -1,6 +1,7 @@
 #include "heddle/optim/sgd.hpp"
 
 #include "heddle/base/check.hpp"
+#include "heddle/core/observe.hpp"
 #include "heddle/optim/buckets.hpp"
 
 namespace heddle::optim {
@@ -49,6 +50,7 @@ void SGD::set_momentum(int group, double momentum) {
 }
 
 void SGD::step() {
+  const Scope scope("optimizer", "SGD");
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const SGDOptions& o = options_[g];
     for (const auto& bucket : detail::buckets_of(groups_[g], "SGD.step")) {
