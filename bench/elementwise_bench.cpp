@@ -50,12 +50,13 @@ void add_reduce(const std::string& name, Reduce op, const ReduceShape& s) {
   const std::int64_t count = s.outer * s.reduced * s.inner;
   auto x = floats(count);
   auto y = std::make_shared<std::vector<float>>(static_cast<std::size_t>(s.outer * s.inner));
+  auto workspace = std::make_shared<std::vector<std::byte>>(k.workspace(s));
   const float* px = x->next();
-  k.reduce({}, op, s, px, y->data());
+  k.reduce({}, op, s, px, y->data(), workspace->data());
   double sum = 0;
   for (std::int64_t r = 0; r < s.reduced; ++r) sum += static_cast<double>(px[r * s.inner]);
   if (op == Reduce::sum) require_near(name, static_cast<double>((*y)[0]) / sum, 1, 1e-6);
-  add(name, {.bytes = 4.0 * static_cast<double>(count)}, [=, &k] { k.reduce({}, op, s, x->next(), y->data()); });
+  add(name, {.bytes = 4.0 * static_cast<double>(count)}, [=, &k] { k.reduce({}, op, s, x->next(), y->data(), workspace->data()); });
 }
 
 void add_copy(const std::string& name, const ElementShape& shape) {

@@ -12,23 +12,8 @@ namespace {
 
 constexpr std::int64_t block_size = 16384;
 
-template <Activation a> using Constant = std::integral_constant<Activation, a>;
-
-// Calls f(Constant<a>) for the activation named.
-HD_INLINE void with_activation(Activation a, auto&& f) {
-  switch (a) {
-    case Activation::relu: return f(Constant<Activation::relu>{});
-    case Activation::leaky_relu: return f(Constant<Activation::leaky_relu>{});
-    case Activation::gelu: return f(Constant<Activation::gelu>{});
-    case Activation::gelu_tanh: return f(Constant<Activation::gelu_tanh>{});
-    case Activation::silu: return f(Constant<Activation::silu>{});
-    case Activation::sigmoid: return f(Constant<Activation::sigmoid>{});
-    case Activation::tanh: return f(Constant<Activation::tanh>{});
-  }
-}
-
 template <class T> void forward(Stream, Activation a, std::int64_t count, const T* x, T slope, T* y) {
-  with_activation(a, [&](auto f) {
+  visit(a, [&](auto f) {
     parallel_for(count, block_size, [&](std::int64_t begin, std::int64_t end) {
 #pragma GCC ivdep
       for (std::int64_t i = begin; i < end; ++i) y[i] = activate<decltype(f)::value>(x[i], slope);
@@ -37,7 +22,7 @@ template <class T> void forward(Stream, Activation a, std::int64_t count, const 
 }
 
 template <class T> void backward(Stream, Activation a, std::int64_t count, const T* saved, const T* dy, T slope, T* dx) {
-  with_activation(a, [&](auto f) {
+  visit(a, [&](auto f) {
     parallel_for(count, block_size, [&](std::int64_t begin, std::int64_t end) {
 #pragma GCC ivdep
       for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * derivative<decltype(f)::value>(saved[i], slope);

@@ -2,12 +2,29 @@
 // backward_reads_output() names: x or y.
 #pragma once
 
+#include <cmath>
 #include <type_traits>
 
 #include "kernels/activation/activation.hpp"
+#include "kernels/simt/qualifiers.hpp"
 #include "kernels/vector_math.hpp"
 
 namespace heddle::kernels {
+
+template <Activation a> using ActivationConstant = std::integral_constant<Activation, a>;
+
+/// On the host: calls f(ActivationConstant<a>) for the activation named.
+template <class F> HD_FORCE_INLINE void visit(Activation a, F&& f) {
+  switch (a) {
+    case Activation::relu: return f(ActivationConstant<Activation::relu>{});
+    case Activation::leaky_relu: return f(ActivationConstant<Activation::leaky_relu>{});
+    case Activation::gelu: return f(ActivationConstant<Activation::gelu>{});
+    case Activation::gelu_tanh: return f(ActivationConstant<Activation::gelu_tanh>{});
+    case Activation::silu: return f(ActivationConstant<Activation::silu>{});
+    case Activation::sigmoid: return f(ActivationConstant<Activation::sigmoid>{});
+    case Activation::tanh: return f(ActivationConstant<Activation::tanh>{});
+  }
+}
 
 template <class T> HD_INLINE T sigmoid(T x) { return 1 / (1 + vector_exp(-x)); }
 
@@ -46,8 +63,8 @@ HD_INLINE float normal_share(float x, float& density) {
   return x < 0 ? tail : 1 - tail;
 }
 HD_INLINE double normal_share(double x, double& density) {
-  density = 0.39894228040143267794 * __builtin_exp(-0.5 * x * x);
-  return 0.5 * __builtin_erfc(-0.70710678118654752440 * x);
+  density = 0.39894228040143267794 * std::exp(-0.5 * x * x);
+  return 0.5 * std::erfc(-0.70710678118654752440 * x);
 }
 
 /// x * sigmoid(2 u) is the usual x / 2 * (1 + tanh(u)), u = sqrt(2 / pi) * (x + 0.044715 x^3).

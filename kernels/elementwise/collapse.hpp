@@ -33,6 +33,33 @@ HD_INLINE ElementShape collapse(const ElementShape& shape) {
   return out;
 }
 
+/// Calls f(part, offset_a, offset_b, first) for parts of a shape, in order, whose every offset and element number is below
+/// `limit`: kernels count in 32 bits. The part begins at these offsets of its inputs, and is elements `first` and on.
+template <class F>
+void each_part(const ElementShape& shape, std::int64_t limit, F&& f, std::int64_t offset_a = 0, std::int64_t offset_b = 0,
+               std::int64_t first = 0) {
+  const std::int64_t count = shape.count();
+  std::int64_t reach_a = 1, reach_b = 1;
+  int outermost = shape.dims;
+  for (int d = shape.dims - 1; d >= 0; --d) {
+    reach_a += (shape.size[d] - 1) * shape.stride_a[d];
+    reach_b += (shape.size[d] - 1) * shape.stride_b[d];
+    if (shape.size[d] > 1) outermost = d;
+  }
+  if (count == 0) return;
+  if ((count <= limit && reach_a <= limit && reach_b <= limit) || outermost == shape.dims) {
+    f(shape, offset_a, offset_b, first);
+    return;
+  }
+  ElementShape half = shape;
+  const std::int64_t size = shape.size[outermost], low = size / 2;
+  half.size[outermost] = low;
+  each_part(half, limit, f, offset_a, offset_b, first);
+  half.size[outermost] = size - low;
+  each_part(half, limit, f, offset_a + low * shape.stride_a[outermost], offset_b + low * shape.stride_b[outermost],
+            first + count / size * low);
+}
+
 /// Where element i of a shape lies in its inputs, and the way to the next row: position in each outer dimension, offsets.
 struct RowWalk {
   std::int64_t index[max_dims] = {};

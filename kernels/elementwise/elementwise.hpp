@@ -1,6 +1,7 @@
 // Elementwise arithmetic with broadcasting, and reductions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
@@ -53,11 +54,13 @@ struct ReduceShape {
 enum class Reduce { sum, mean, max, min };
 
 /// Sums are taken in a fixed tree or block order that depends on the shape alone: the same bits on any number of threads.
+/// Workspace as in Conv2dKernels.
 template <class T>
 struct ReduceKernels {
-  void (*reduce)(Stream, Reduce, const ReduceShape&, const T* x, T* y);
+  std::size_t (*workspace)(const ReduceShape&);
+  void (*reduce)(Stream, Reduce, const ReduceShape&, const T* x, T* y, void* workspace);
   /// Index of the first maximum along `reduced`.
-  void (*argmax)(Stream, const ReduceShape&, const T* x, std::int64_t* y);
+  void (*argmax)(Stream, const ReduceShape&, const T* x, std::int64_t* y, void* workspace);
 
   static const ReduceKernels& cpu();
   static const ReduceKernels& cuda(Variant = Variant::fast);

@@ -7,6 +7,7 @@
 #include "heddle/base/parallel.hpp"
 #include "kernels/elementwise/collapse.hpp"
 #include "kernels/elementwise/element_ops.hpp"
+#include "kernels/elementwise/element_visit.hpp"
 #include "kernels/elementwise/elementwise.hpp"
 #include "kernels/vector_math.hpp"
 
@@ -67,22 +68,7 @@ void binary_op(const ElementShape& shape, const T* a, const T* b, T* y) {
 }
 template <class T>
 void binary(Stream, Binary op, const ElementShape& shape, const T* a, const T* b, T* y) {
-  switch (op) {
-    case Binary::add:
-      return binary_op<Binary::add>(shape, a, b, y);
-    case Binary::sub:
-      return binary_op<Binary::sub>(shape, a, b, y);
-    case Binary::mul:
-      return binary_op<Binary::mul>(shape, a, b, y);
-    case Binary::div:
-      return binary_op<Binary::div>(shape, a, b, y);
-    case Binary::maximum:
-      return binary_op<Binary::maximum>(shape, a, b, y);
-    case Binary::minimum:
-      return binary_op<Binary::minimum>(shape, a, b, y);
-    case Binary::pow:
-      return binary_op<Binary::pow>(shape, a, b, y);
-  }
+  visit(op, [&]<Binary o>(OpTag<o>) { binary_op<o>(shape, a, b, y); });
 }
 
 template <Compare op, class T>
@@ -92,20 +78,7 @@ void compare_op(const ElementShape& shape, const T* a, const T* b, T* y) {
 }
 template <class T>
 void compare(Stream, Compare op, const ElementShape& shape, const T* a, const T* b, T* y) {
-  switch (op) {
-    case Compare::eq:
-      return compare_op<Compare::eq>(shape, a, b, y);
-    case Compare::ne:
-      return compare_op<Compare::ne>(shape, a, b, y);
-    case Compare::lt:
-      return compare_op<Compare::lt>(shape, a, b, y);
-    case Compare::le:
-      return compare_op<Compare::le>(shape, a, b, y);
-    case Compare::gt:
-      return compare_op<Compare::gt>(shape, a, b, y);
-    case Compare::ge:
-      return compare_op<Compare::ge>(shape, a, b, y);
-  }
+  visit(op, [&]<Compare o>(OpTag<o>) { compare_op<o>(shape, a, b, y); });
 }
 
 template <Unary op, class T>
@@ -125,30 +98,7 @@ void unary_op(std::int64_t count, const T* x, T* y) {
 }
 template <class T>
 void unary(Stream, Unary op, std::int64_t count, const T* x, T* y) {
-  switch (op) {
-    case Unary::neg:
-      return unary_op<Unary::neg>(count, x, y);
-    case Unary::exp:
-      return unary_op<Unary::exp>(count, x, y);
-    case Unary::log:
-      return unary_op<Unary::log>(count, x, y);
-    case Unary::sqrt:
-      return unary_op<Unary::sqrt>(count, x, y);
-    case Unary::rsqrt:
-      return unary_op<Unary::rsqrt>(count, x, y);
-    case Unary::abs:
-      return unary_op<Unary::abs>(count, x, y);
-    case Unary::square:
-      return unary_op<Unary::square>(count, x, y);
-    case Unary::reciprocal:
-      return unary_op<Unary::reciprocal>(count, x, y);
-    case Unary::sign:
-      return unary_op<Unary::sign>(count, x, y);
-    case Unary::sin:
-      return unary_op<Unary::sin>(count, x, y);
-    case Unary::cos:
-      return unary_op<Unary::cos>(count, x, y);
-  }
+  visit(op, [&]<Unary o>(OpTag<o>) { unary_op<o>(count, x, y); });
 }
 
 template <Scalar op, class T>
@@ -157,28 +107,9 @@ void scalar_op(std::int64_t count, const T* x, T s, T* y) {
       count, x, y, [s](T v) __attribute__((always_inline)) { return apply<op>(v, s); });
 }
 template <class T>
-void scalar(Stream, Scalar op, std::int64_t count, const T* x, T s, T* y) {
-  switch (op) {
-    case Scalar::add:
-      return scalar_op<Scalar::add>(count, x, s, y);
-    case Scalar::mul:
-      return scalar_op<Scalar::mul>(count, x, s, y);
-    case Scalar::pow:
-      if (s == 2) return unary_op<Unary::square>(count, x, y);
-      if constexpr (std::is_floating_point_v<T>) {
-        if (s == T(0.5)) return unary_op<Unary::sqrt>(count, x, y);
-        if (s == -1) return unary_op<Unary::reciprocal>(count, x, y);
-      }
-      return scalar_op<Scalar::pow>(count, x, s, y);
-    case Scalar::maximum:
-      return scalar_op<Scalar::maximum>(count, x, s, y);
-    case Scalar::minimum:
-      return scalar_op<Scalar::minimum>(count, x, s, y);
-    case Scalar::rdiv:
-      return scalar_op<Scalar::rdiv>(count, x, s, y);
-    case Scalar::rsub:
-      return scalar_op<Scalar::rsub>(count, x, s, y);
-  }
+void scalar(Stream stream, Scalar op, std::int64_t count, const T* x, T s, T* y) {
+  if (const auto plainer = as_unary(op, s)) return unary(stream, *plainer, count, x, y);
+  visit(op, [&]<Scalar o>(OpTag<o>) { scalar_op<o>(count, x, s, y); });
 }
 
 template <class T>

@@ -7,8 +7,8 @@
 // is cut into pieces of fixed length whose partial results are combined in order.
 #include "heddle/base/isa.hpp"
 #include "heddle/base/parallel.hpp"
-#include "kernels/elementwise/element_ops.hpp"
 #include "kernels/elementwise/elementwise.hpp"
+#include "kernels/elementwise/reduce_ops.hpp"
 #include "kernels/simd.hpp"
 
 namespace heddle::kernels {
@@ -16,45 +16,6 @@ namespace {
 
 constexpr std::int64_t grain = 32768;  // elements of x in a piece of work
 constexpr std::int64_t strip = 128;    // columns whose running results are kept at once
-
-// Running sums: double for floats, wrapping 64-bit integers for int64.
-template <class T>
-struct SumOf {
-  using type = double;
-};
-template <>
-struct SumOf<std::int64_t> {
-  using type = std::uint64_t;
-};
-
-struct Sum {
-  static constexpr bool rounds = true;
-  template <class T>
-  using Total = typename SumOf<T>::type;
-  template <class T>
-  static constexpr Total<T> start = 0;
-  template <class V>
-  static HD_INLINE V combine(V a, V b) {
-    return a + b;
-  }
-};
-// The greater (or lesser), and NaN where either is NaN.
-template <bool greatest>
-struct Extreme {
-  static constexpr bool rounds = false;
-  template <class T>
-  using Total = T;
-  template <class T>
-  static constexpr T limit = greatest ? std::numeric_limits<T>::lowest() : std::numeric_limits<T>::max();
-  template <class T>
-  static constexpr T start = !std::numeric_limits<T>::has_infinity ? limit<T>
-                             : greatest                            ? -std::numeric_limits<T>::infinity()
-                                                                   : std::numeric_limits<T>::infinity();
-  template <class V>
-  static HD_INLINE V combine(V a, V b) {
-    return (greatest ? b > a : b < a) | (b != b) ? b : a;
-  }
-};
 
 // Contiguous: n elements to one.
 template <class Op, class T>
@@ -115,12 +76,18 @@ struct Plan {
   }
 };
 
+std::size_t workspace_bytes(const ReduceShape& s) {
+  if (s.outer * s.inner == 0) return 0;
+  const Plan plan(s);
+  return plan.pieces > 1 ? static_cast<std::size_t>(s.outer * plan.pieces * s.inner) * sizeof(double) : 0;
+}
+
 template <class Op, class T, class Finish>
-void reduce_with(const ReduceShape& s, const T* x, T* y, Finish finish) {
+void reduce_with(const ReduceShape& s, const T* x, T* y, void* workspace, Finish finish) {
   using Total = typename Op::template Total<T>;
   if (s.outer * s.inner == 0) return;
   const Plan plan(s);
-  Scratch<Total> partial(plan.pieces > 1 ? s.outer * s.inner * plan.pieces : 0);  // [outer, pieces, inner]
+  Total* const partial = static_cast<Total*>(workspace);  // [outer, pieces, inner]
   parallel_for(s.outer * plan.pieces * plan.strips, plan.outer_grain, [&](std::int64_t begin, std::int64_t end) {
     Total total[strip];
     for (std::int64_t unit = begin; unit < end; ++unit) {
@@ -149,25 +116,22 @@ void reduce_with(const ReduceShape& s, const T* x, T* y, Finish finish) {
 }
 
 template <class T>
-void reduce(Stream, Reduce op, const ReduceShape& s, const T* x, T* y) {
+void reduce(Stream, Reduce op, const ReduceShape& s, const T* x, T* y, void* workspace) {
   switch (op) {
     case Reduce::sum:
-      return reduce_with<Sum>(s, x, y, [](auto v) { return static_cast<T>(v); });
     case Reduce::mean:
-      if constexpr (std::is_integral_v<T>)
-        return reduce_with<Sum>(s, x, y, [n = s.reduced](auto v) { return n ? static_cast<T>(v) / n : 0; });
-      else
-        return reduce_with<Sum>(s, x, y, [n = s.reduced](auto v) { return static_cast<T>(v / static_cast<double>(n)); });
+      return reduce_with<SumOp>(s, x, y, workspace,
+                                [n = s.reduced, mean = op == Reduce::mean](auto v) { return finish_sum<T>(v, mean, n); });
     case Reduce::max:
-      return reduce_with<Extreme<true>>(s, x, y, [](T v) { return v; });
+      return reduce_with<ExtremeOp<true>>(s, x, y, workspace, [](T v) { return v; });
     case Reduce::min:
-      return reduce_with<Extreme<false>>(s, x, y, [](T v) { return v; });
+      return reduce_with<ExtremeOp<false>>(s, x, y, workspace, [](T v) { return v; });
   }
 }
 
 // The first maximum; a NaN counts as greater than every number.
 template <class T>
-void argmax(Stream, const ReduceShape& s, const T* x, std::int64_t* y) {
+void argmax(Stream, const ReduceShape& s, const T* x, std::int64_t* y, void*) {
   const std::int64_t width = s.inner < strip ? s.inner : strip;
   if (width == 0) return;
   const std::int64_t strips = (s.inner + width - 1) / width, unit = (s.reduced > 0 ? s.reduced : 1) * width;
@@ -177,7 +141,7 @@ void argmax(Stream, const ReduceShape& s, const T* x, std::int64_t* y) {
       const T* from = x + outer * s.reduced * s.inner + column;
       std::int64_t* to = y + outer * s.inner + column;
       if (s.inner == 1) {
-        const T most = reduce_row<Extreme<true>>(s.reduced, from);
+        const T most = reduce_row<ExtremeOp<true>>(s.reduced, from);
         std::int64_t at = 0;
         while (at + 1 < s.reduced && !(from[at] == most || from[at] != from[at])) ++at;
         *to = at;
@@ -201,7 +165,7 @@ void argmax(Stream, const ReduceShape& s, const T* x, std::int64_t* y) {
 }
 
 template <class T>
-constexpr ReduceKernels<T> table{reduce<T>, argmax<T>};
+constexpr ReduceKernels<T> table{workspace_bytes, reduce<T>, argmax<T>};
 
 }  // namespace
 

@@ -8,8 +8,8 @@
 
 #include "heddle/base/isa.hpp"
 #include "heddle/base/parallel.hpp"
-#include "kernels/elementwise/collapse.hpp"
 #include "kernels/elementwise/element_ops.hpp"
+#include "kernels/memory/copy_order.hpp"
 #include "kernels/memory/memory.hpp"
 
 namespace heddle::kernels {
@@ -85,26 +85,6 @@ HD_INLINE void transpose_tile(std::int64_t rows, std::int64_t columns, const T* 
     for (std::int64_t j = 0; j < columns; ++j) y[i * pitch_y + j] = x[i + j * pitch_x];
 }
 
-// a is x's stride, b is y's. The dimension that y walks fastest comes last.
-ElementShape ordered(ElementShape s) {
-  bool dense = true;
-  for (int d = 0; d < s.dims; ++d) dense = dense && s.stride_b[d] == 0;
-  if (dense) {
-    std::int64_t stride = 1;
-    for (int d = s.dims - 1; d >= 0; stride *= s.size[d--]) s.stride_b[d] = stride;
-    return collapse(s);
-  }
-  for (int d = 1; d < s.dims; ++d)
-    for (int e = d; e > 0 && s.stride_b[e] > s.stride_b[e - 1]; --e) {
-      for (std::int64_t* field : {s.size, s.stride_a, s.stride_b}) {
-        const std::int64_t kept = field[e];
-        field[e] = field[e - 1];
-        field[e - 1] = kept;
-      }
-    }
-  return collapse(s);
-}
-
 template <class T>
 void copy_rows(const ElementShape& s, const T* x, T* y) {
   const int inner = s.dims - 1;
@@ -132,14 +112,7 @@ template <class T>
 void copy_transposed(const ElementShape& s, int across, const T* x, T* y) {
   constexpr std::int64_t tile = 64;
   const int inner = s.dims - 1;
-  ElementShape outer;  // what is left without the two
-  for (int d = 0; d < inner; ++d)
-    if (d != across) {
-      outer.size[outer.dims] = s.size[d];
-      outer.stride_a[outer.dims] = s.stride_a[d];
-      outer.stride_b[outer.dims] = s.stride_b[d];
-      ++outer.dims;
-    }
+  const ElementShape outer = without_last_and(s, across);
   const std::int64_t columns = s.size[inner], pitch_x = s.stride_a[inner], rows = s.size[across], pitch_y = s.stride_b[across];
   const std::int64_t tiles_i = (rows + tile - 1) / tile, tiles_j = (columns + tile - 1) / tile, tiles = tiles_i * tiles_j;
   const std::int64_t one = smaller(rows, tile) * smaller(columns, tile) * static_cast<std::int64_t>(sizeof(T));
@@ -162,11 +135,9 @@ void copy_transposed(const ElementShape& s, int across, const T* x, T* y) {
 template <class T>
 void copy_elements(const ElementShape& whole, const void* x, void* y) {
   if (whole.count() == 0) return;
-  const ElementShape s = ordered(whole);
-  const int inner = s.dims - 1;
-  if (s.stride_a[inner] != 1 && s.stride_b[inner] == 1)
-    for (int d = 0; d < inner; ++d)
-      if (s.stride_a[d] == 1) return copy_transposed(s, d, static_cast<const T*>(x), static_cast<T*>(y));
+  const ElementShape s = in_output_order(whole);
+  if (const int across = transposed_dimension(s); across >= 0)
+    return copy_transposed(s, across, static_cast<const T*>(x), static_cast<T*>(y));
   copy_rows(s, static_cast<const T*>(x), static_cast<T*>(y));
 }
 

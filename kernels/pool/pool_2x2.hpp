@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/pool/pool.hpp"
+#include "kernels/pool/pool_windows.hpp"
 #include "kernels/vector.hpp"
 
 namespace heddle::kernels {
@@ -13,10 +13,7 @@ namespace {
 
 /// Whether the kernels below serve this shape.
 template <class T> bool halves(const PoolShape& s) {
-  const bool windows = s.kh == 2 && s.kw == 2 && s.stride_h == 2 && s.stride_w == 2 && s.pad_h == 0 && s.pad_w == 0 &&
-                       s.dilation_h == 1 && s.dilation_w == 1;
-  const bool whole = 2 * s.out_h == s.h && 2 * s.out_w == s.w;
-  return windows && whole && (s.out_w % lanes<T> == 0 || (2 * s.out_w == lanes<T> && s.out_h % 2 == 0));
+  return halves_planes(s) && (s.out_w % lanes<T> == 0 || (2 * s.out_w == lanes<T> && s.out_h % 2 == 0));
 }
 
 // Calls f(low, high, out) for each vector of outputs: offsets in x of the two vectors of the window's upper row (its lower

@@ -81,20 +81,10 @@ template <class T> void max_backward_plane(const PoolShape& s, const T* dy, cons
   });
 }
 
-// What the sums of windows (row p, columns q0 .. q1) are divided by, inverted. With padding, as in PyTorch, a window that
-// was rounded up ends where the padding ends.
+// What the sums of windows (row p, columns q0 .. q1) are divided by, inverted.
 template <class T> void inverse_counts(const PoolShape& s, int p, int q0, int q1, T* inverse) {
-  const auto count = [&](int first, int size, int k, int dilation, int pad) {
-    int taps = 0;
-    for (int i = 0; i < k; ++i) {
-      const int at = first + i * dilation;
-      taps += s.count_include_pad ? at < size + pad : at >= 0 && at < size;
-    }
-    return taps;
-  };
-  const int rows = count(p * s.stride_h - s.pad_h, s.h, s.kh, s.dilation_h, s.pad_h);
-  for (int q = q0; q < q1; ++q)
-    inverse[q - q0] = T(1) / std::max(1, rows * count(q * s.stride_w - s.pad_w, s.w, s.kw, s.dilation_w, s.pad_w));
+  const int rows = counted_rows(s, p);
+  for (int q = q0; q < q1; ++q) inverse[q - q0] = T(1) / std::max(1, rows * counted_columns(s, q));
 }
 
 template <class T> void average_plane(const PoolShape& s, const T* x, T* y) {
@@ -140,11 +130,6 @@ template <class T> void max_backward(Stream, const PoolShape& s, const T* dy, co
   });
 }
 
-// One window that is the whole plane.
-bool is_global(const PoolShape& s) {
-  return s.out_h == 1 && s.out_w == 1 && s.kh == s.h && s.kw == s.w && s.pad_h == 0 && s.pad_w == 0 && s.dilation_h == 1 && s.dilation_w == 1;
-}
-
 template <class T> void global_average(Stream, std::int64_t planes, std::int64_t inner, const T* x, T* y) {
   each_planes<T>(planes, inner, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -171,7 +156,7 @@ template <class T> void global_average_backward(Stream, std::int64_t planes, std
 
 template <class T> void average(Stream stream, const PoolShape& s, const T* x, T* y) {
   const std::int64_t in = std::int64_t{s.h} * s.w, out = std::int64_t{s.out_h} * s.out_w;
-  if (is_global(s)) return global_average(stream, s.planes, in, x, y);
+  if (is_whole_plane(s)) return global_average(stream, s.planes, in, x, y);
   const bool small = halves<T>(s);
   each_planes<T>(s.planes, in, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) (small ? average_2x2<T> : average_plane<T>)(s, x + i * in, y + i * out);
@@ -180,7 +165,7 @@ template <class T> void average(Stream stream, const PoolShape& s, const T* x, T
 
 template <class T> void average_backward(Stream stream, const PoolShape& s, const T* dy, T* dx) {
   const std::int64_t in = std::int64_t{s.h} * s.w, out = std::int64_t{s.out_h} * s.out_w;
-  if (is_global(s)) return global_average_backward(stream, s.planes, in, dy, dx);
+  if (is_whole_plane(s)) return global_average_backward(stream, s.planes, in, dy, dx);
   const bool small = halves<T>(s);
   each_planes<T>(s.planes, in, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) (small ? average_2x2_backward<T> : average_backward_plane<T>)(s, dy + i * out, dx + i * in);

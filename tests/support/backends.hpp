@@ -67,6 +67,14 @@ template <class Table> struct Backend {
   const Table* table;
   Where where;
   template <class T> Buffer<T> buffer(std::vector<T> values) const { return Buffer<T>(where, std::move(values)); }
+  /// Whether tests should keep arrays small: each thread of an emulated GPU costs a thousand times a real one's.
+  bool emulated() const {
+#if defined(HEDDLE_TEST_CUDA)
+    return where == Where::device && simt::is_emulated();
+#else
+    return false;
+#endif
+  }
 };
 
 /// Every implementation of Table in this program.

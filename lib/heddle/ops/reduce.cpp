@@ -52,7 +52,9 @@ Tensor reduce_run(std::string_view where, Reduce op, const Tensor& x, int begin,
   Tensor y = empty(shape, x.options());
   const ReduceShape s{product(x.shape(), 0, begin), product(x.shape(), begin, end), product(x.shape(), end, x.dim())};
   visit_number(x.dtype(), where, [&]<class T>(TypeTag<T>) {
-    kernels_for<ReduceKernels<T>>(x.device()).reduce(stream_of(x), op, s, x.data<T>(), y.data<T>());
+    const auto& table = kernels_for<ReduceKernels<T>>(x.device());
+    const Workspace workspace(x.device(), table.workspace(s));
+    table.reduce(stream_of(x), op, s, x.data<T>(), y.data<T>(), workspace.get());
   });
   return y;
 }
@@ -159,8 +161,10 @@ Tensor first_maximum(std::string_view where, const Tensor& x, int dim) {
   Tensor index = empty(shape, {int64, x.device()});
   const Tensor x_dense = dense(x);
   visit_number(x.dtype(), where, [&]<class T>(TypeTag<T>) {
-    kernels_for<ReduceKernels<T>>(x.device())
-        .argmax(stream_of(x), along(x, dim), x_dense.data<T>(), index.data<std::int64_t>());
+    const auto& table = kernels_for<ReduceKernels<T>>(x.device());
+    const ReduceShape s = along(x, dim);
+    const Workspace workspace(x.device(), table.workspace(s));
+    table.argmax(stream_of(x), s, x_dense.data<T>(), index.data<std::int64_t>(), workspace.get());
   });
   return index;
 }
