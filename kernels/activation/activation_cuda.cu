@@ -15,33 +15,52 @@ namespace {
 
 constexpr int threads = 256;
 
-HD_DEVICE std::int64_t thread_number() { return std::int64_t{blockIdx.x} * threads + threadIdx.x; }
+HD_DEVICE std::int64_t thread_number() {
+  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
+}
 
-template <Activation a> struct Forward {
-  template <class T> HD_DEVICE T operator()(T x, T, T slope) const { return activate<a>(x, slope); }
+template <Activation a>
+struct Forward {
+  template <class T>
+  HD_DEVICE T operator()(T x, T, T slope) const {
+    return activate<a>(x, slope);
+  }
 };
-template <Activation a> struct Backward {
-  template <class T> HD_DEVICE T operator()(T saved, T dy, T slope) const { return dy * derivative<a>(saved, slope); }
+template <Activation a>
+struct Backward {
+  template <class T>
+  HD_DEVICE T operator()(T saved, T dy, T slope) const {
+    return dy * derivative<a>(saved, slope);
+  }
 };
 // The same, chosen at run time: f is Forward or Backward.
-template <template <Activation> class F> struct Any {
+template <template <Activation> class F>
+struct Any {
   Activation a;
-  template <class T> HD_DEVICE T operator()(T x, T dy, T slope) const {
+  template <class T>
+  HD_DEVICE T operator()(T x, T dy, T slope) const {
     switch (a) {
-      case Activation::relu: return F<Activation::relu>{}(x, dy, slope);
-      case Activation::leaky_relu: return F<Activation::leaky_relu>{}(x, dy, slope);
-      case Activation::gelu: return F<Activation::gelu>{}(x, dy, slope);
-      case Activation::gelu_tanh: return F<Activation::gelu_tanh>{}(x, dy, slope);
-      case Activation::silu: return F<Activation::silu>{}(x, dy, slope);
-      case Activation::sigmoid: return F<Activation::sigmoid>{}(x, dy, slope);
-      default: return F<Activation::tanh>{}(x, dy, slope);
+      case Activation::relu:
+        return F<Activation::relu>{}(x, dy, slope);
+      case Activation::leaky_relu:
+        return F<Activation::leaky_relu>{}(x, dy, slope);
+      case Activation::gelu:
+        return F<Activation::gelu>{}(x, dy, slope);
+      case Activation::gelu_tanh:
+        return F<Activation::gelu_tanh>{}(x, dy, slope);
+      case Activation::silu:
+        return F<Activation::silu>{}(x, dy, slope);
+      case Activation::sigmoid:
+        return F<Activation::sigmoid>{}(x, dy, slope);
+      default:
+        return F<Activation::tanh>{}(x, dy, slope);
     }
   }
 };
 
 // out[i] = f(x[i], dy[i], slope); dy is null where f does not read it. out may be x or dy.
-template <int width, class T, class F> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-activation_kernel(std::int64_t count, F f, const T* x, const T* dy, T slope, T* out) {
+template <int width, class T, class F>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) activation_kernel(std::int64_t count, F f, const T* x, const T* dy, T slope, T* out) {
   const std::int64_t i = thread_number() * width;
   if (width > 1 && i + width <= count && simt::is_aligned<width>(x) && simt::is_aligned<width>(dy) &&
       simt::is_aligned<width>(out)) {
@@ -61,18 +80,18 @@ void launch(Stream stream, F f, std::int64_t count, const T* x, const T* dy, T s
                                                slope, out);
 }
 
-template <class T> void forward(Stream stream, Activation a, std::int64_t count, const T* x, T slope, T* y) {
+template <class T>
+void forward(Stream stream, Activation a, std::int64_t count, const T* x, T slope, T* y) {
   visit(a, [&](auto f) {
     launch<simt::vec_width<T>>(stream, Forward<decltype(f)::value>{}, count, x, static_cast<const T*>(nullptr), slope, y);
   });
 }
 template <class T>
 void backward(Stream stream, Activation a, std::int64_t count, const T* saved, const T* dy, T slope, T* dx) {
-  visit(a, [&](auto f) {
-    launch<simt::vec_width<T>>(stream, Backward<decltype(f)::value>{}, count, saved, dy, slope, dx);
-  });
+  visit(a, [&](auto f) { launch<simt::vec_width<T>>(stream, Backward<decltype(f)::value>{}, count, saved, dy, slope, dx); });
 }
-template <class T> void forward_naive(Stream stream, Activation a, std::int64_t count, const T* x, T slope, T* y) {
+template <class T>
+void forward_naive(Stream stream, Activation a, std::int64_t count, const T* x, T slope, T* y) {
   launch<1>(stream, Any<Forward>{a}, count, x, static_cast<const T*>(nullptr), slope, y);
 }
 template <class T>
@@ -82,17 +101,19 @@ void backward_naive(Stream stream, Activation a, std::int64_t count, const T* sa
 
 // Dropout. What is dropped is multiplied by 0, what stays by 1 / (1 - p), as on the CPU.
 
-template <class T> HD_DEVICE T factor_of(const Dropout& drop, std::uint32_t word) {
+template <class T>
+HD_DEVICE T factor_of(const Dropout& drop, std::uint32_t word) {
   return keeps(word, drop.p) ? 1 / (1 - static_cast<T>(drop.p)) : T(0);
 }
-template <class T> HD_DEVICE T factor_at(const Dropout& drop, std::int64_t i) {
+template <class T>
+HD_DEVICE T factor_at(const Dropout& drop, std::int64_t i) {
   const PhiloxBlock random = philox(drop.key, static_cast<std::uint32_t>(i / 4));
   const std::uint32_t low = i & 1 ? random.word[1] : random.word[0], high = i & 1 ? random.word[3] : random.word[2];
   return factor_of<T>(drop, i & 2 ? high : low);
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-dropout_elements_kernel(std::int64_t count, Dropout drop, const T* x, T* y) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) dropout_elements_kernel(std::int64_t count, Dropout drop, const T* x, T* y) {
   const std::int64_t block = thread_number(), i = block * 4;
   if (i >= count) return;
   const PhiloxBlock random = philox(drop.key, static_cast<std::uint32_t>(block));
@@ -109,8 +130,9 @@ dropout_elements_kernel(std::int64_t count, Dropout drop, const T* x, T* y) {
 }
 
 // `runs` divides a plane into runs of `width` elements, a thread for each of count.
-template <int width, class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-dropout_planes_kernel(std::uint32_t count, simt::Divider runs, std::int64_t first_plane, Dropout drop, const T* x, T* y) {
+template <int width, class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    dropout_planes_kernel(std::uint32_t count, simt::Divider runs, std::int64_t first_plane, Dropout drop, const T* x, T* y) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= count) return;
   const T factor = factor_at<T>(drop, first_plane + runs.quotient(i));
@@ -145,8 +167,9 @@ void dropout(Stream stream, std::int64_t planes, std::int64_t inner, const Dropo
     drop_planes<1>(stream, planes, inner, drop, x, y);
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-dropout_naive_kernel(std::int64_t count, std::int64_t inner, Dropout drop, const T* x, T* y) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    dropout_naive_kernel(std::int64_t count, std::int64_t inner, Dropout drop, const T* x, T* y) {
   const std::int64_t i = thread_number();
   if (i < count) y[i] = x[i] * factor_at<T>(drop, drop.planes ? i / inner : i);
 }
@@ -156,15 +179,19 @@ void dropout_naive(Stream stream, std::int64_t planes, std::int64_t inner, const
                                         drop, x, y);
 }
 
-template <class T> constexpr ActivationKernels<T> fast_table{forward<T>, backward<T>, dropout<T>};
-template <class T> constexpr ActivationKernels<T> naive_table{forward_naive<T>, backward_naive<T>, dropout_naive<T>};
+template <class T>
+constexpr ActivationKernels<T> fast_table{forward<T>, backward<T>, dropout<T>};
+template <class T>
+constexpr ActivationKernels<T> naive_table{forward_naive<T>, backward_naive<T>, dropout_naive<T>};
 
 }  // namespace
 
-template <> const ActivationKernels<float>& ActivationKernels<float>::cuda(Variant v) {
+template <>
+const ActivationKernels<float>& ActivationKernels<float>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<float> : fast_table<float>;
 }
-template <> const ActivationKernels<double>& ActivationKernels<double>::cuda(Variant v) {
+template <>
+const ActivationKernels<double>& ActivationKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<double> : fast_table<double>;
 }
 

@@ -13,9 +13,9 @@ namespace heddle::kernels {
 inline constexpr std::int64_t index_limit = std::int64_t{1} << 31;  // of each_part(), collapse.hpp
 
 struct ElementRun {
-  int count = 0;                ///< of elements in the run: width, or fewer at a row's end
-  std::int32_t a = 0, b = 0;    ///< offsets of the first
-  std::int32_t first = 0;       ///< its number in the index space
+  int count = 0;              ///< of elements in the run: width, or fewer at a row's end
+  std::int32_t a = 0, b = 0;  ///< offsets of the first
+  std::int32_t first = 0;     ///< its number in the index space
 };
 
 struct ElementIndex {
@@ -23,7 +23,7 @@ struct ElementIndex {
   int inner = 1;            ///< elements of a row
   int dims = 0;             ///< without the rows' own
   int step_a = 1, step_b = 1;
-  simt::Divider per_row;    ///< runs in a row
+  simt::Divider per_row;  ///< runs in a row
   simt::Divider size[max_dims];
   std::int32_t stride_a[max_dims] = {}, stride_b[max_dims] = {};
 
@@ -42,7 +42,8 @@ struct ElementIndex {
     }
   }
 
-  template <int width> HD_DEVICE ElementRun run(std::uint32_t unit) const {
+  template <int width>
+  HD_DEVICE ElementRun run(std::uint32_t unit) const {
     std::uint32_t row = per_row.split(unit);  // unit is left as the run's number in its row
     const int column = static_cast<int>(unit) * width;
     ElementRun r;
@@ -61,7 +62,8 @@ struct ElementIndex {
 };
 
 /// Whether runs of `width` elements along the rows of a collapsed shape can be accessed at once where they are neighbours.
-template <int width, class T> bool runs_aligned(const ElementShape& s, const std::int64_t* stride, const T* p) {
+template <int width, class T>
+bool runs_aligned(const ElementShape& s, const std::int64_t* stride, const T* p) {
   const int inner = s.dims - 1;
   if (stride[inner] != 1) return true;  // element by element anyway
   if (inner > 0 && s.size[inner] % width != 0) return false;
@@ -71,7 +73,8 @@ template <int width, class T> bool runs_aligned(const ElementShape& s, const std
 }
 
 /// The run at p, `step` apart; aligned where step is 1 and the run is whole.
-template <int width, class T> HD_DEVICE simt::Vec<T, width> load_run(const T* p, int step, int count) {
+template <int width, class T>
+HD_DEVICE simt::Vec<T, width> load_run(const T* p, int step, int count) {
   simt::Vec<T, width> v{};
   if constexpr (width > 1) {
     if (step == 1 && count == width) return simt::load_vec<width>(p);
@@ -87,7 +90,8 @@ template <int width, class T> HD_DEVICE simt::Vec<T, width> load_run(const T* p,
     if (j < count) v[j] = p[j * step];
   return v;
 }
-template <int width, class T> HD_DEVICE void store_run(T* p, int step, int count, const simt::Vec<T, width>& v) {
+template <int width, class T>
+HD_DEVICE void store_run(T* p, int step, int count, const simt::Vec<T, width>& v) {
   if constexpr (width > 1) {
     if (step == 1 && count == width) return simt::store_vec(p, v);
   }

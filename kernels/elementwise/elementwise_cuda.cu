@@ -18,15 +18,22 @@ namespace {
 
 constexpr int threads = 256;
 
-HD_DEVICE std::int64_t thread_number() { return std::int64_t{blockIdx.x} * threads + threadIdx.x; }
+HD_DEVICE std::int64_t thread_number() {
+  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
+}
 
 // One element: of two, of one, of one with a number, y[i] += s * x[i].
 
-template <auto op> struct OfTwo {
-  template <class T> HD_DEVICE T operator()(T a, T b) const { return apply<op>(a, b); }
+template <auto op>
+struct OfTwo {
+  template <class T>
+  HD_DEVICE T operator()(T a, T b) const {
+    return apply<op>(a, b);
+  }
 };
 
-template <Unary op, class T> HD_DEVICE T unary_value(T x) {
+template <Unary op, class T>
+HD_DEVICE T unary_value(T x) {
   if constexpr (op != Unary::exp && op != Unary::log)
     return apply<op>(x);
   else if constexpr (std::is_integral_v<T>)
@@ -34,22 +41,28 @@ template <Unary op, class T> HD_DEVICE T unary_value(T x) {
   else
     return op == Unary::exp ? std::exp(x) : std::log(x);
 }
-template <Unary op> struct OfOne {
-  template <class T> HD_DEVICE T operator()(T x, T) const { return unary_value<op>(x); }
+template <Unary op>
+struct OfOne {
+  template <class T>
+  HD_DEVICE T operator()(T x, T) const {
+    return unary_value<op>(x);
+  }
 };
-template <Scalar op, class T> struct WithNumber {
+template <Scalar op, class T>
+struct WithNumber {
   T s;
   HD_DEVICE T operator()(T x, T) const { return apply<op>(x, s); }
 };
-template <class T> struct AddScaled {
+template <class T>
+struct AddScaled {
   T s;
   HD_DEVICE T operator()(T x, T y) const { return apply<Binary::add>(y, apply<Binary::mul>(s, x)); }
 };
 
 // Two inputs of any layout
 
-template <int width, class T, class F> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-elementwise_walk_kernel(ElementIndex index, F f, const T* a, const T* b, T* y) {
+template <int width, class T, class F>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) elementwise_walk_kernel(ElementIndex index, F f, const T* a, const T* b, T* y) {
   const std::uint32_t unit = blockIdx.x * threads + threadIdx.x;
   if (unit >= index.units) return;
   const ElementRun run = index.run<width>(unit);
@@ -62,7 +75,8 @@ elementwise_walk_kernel(ElementIndex index, F f, const T* a, const T* b, T* y) {
   store_run<width>(y + run.first, 1, run.count, result);
 }
 
-template <class F, class T> void walk(Stream stream, F f, const ElementShape& whole, const T* a, const T* b, T* y) {
+template <class F, class T>
+void walk(Stream stream, F f, const ElementShape& whole, const T* a, const T* b, T* y) {
   constexpr int width = simt::vec_width<T>;
   if (whole.count() == 0) return;
   each_part(collapse(whole), index_limit,
@@ -81,18 +95,20 @@ template <class F, class T> void walk(Stream stream, F f, const ElementShape& wh
             });
 }
 
-template <class T> void binary(Stream stream, Binary op, const ElementShape& shape, const T* a, const T* b, T* y) {
+template <class T>
+void binary(Stream stream, Binary op, const ElementShape& shape, const T* a, const T* b, T* y) {
   visit(op, [&]<Binary o>(OpTag<o>) { walk(stream, OfTwo<o>{}, shape, a, b, y); });
 }
-template <class T> void compare(Stream stream, Compare op, const ElementShape& shape, const T* a, const T* b, T* y) {
+template <class T>
+void compare(Stream stream, Compare op, const ElementShape& shape, const T* a, const T* b, T* y) {
   visit(op, [&]<Compare o>(OpTag<o>) { walk(stream, OfTwo<o>{}, shape, a, b, y); });
 }
 
 // Dense
 
 // y[i] = f(x[i], y[i]); y is read where `accumulates`. x may be y.
-template <bool accumulates, class T, class F> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-elementwise_map_kernel(std::int64_t count, F f, const T* x, T* y) {
+template <bool accumulates, class T, class F>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) elementwise_map_kernel(std::int64_t count, F f, const T* x, T* y) {
   constexpr int width = simt::vec_width<T>;
   const std::int64_t i = thread_number() * width;
   if (i + width <= count && simt::is_aligned<width>(x) && simt::is_aligned<width>(y)) {
@@ -106,87 +122,127 @@ elementwise_map_kernel(std::int64_t count, F f, const T* x, T* y) {
   for (std::int64_t j = i; j < i + width && j < count; ++j) y[j] = f(x[j], accumulates ? y[j] : T{});
 }
 
-template <bool accumulates, class F, class T> void map(Stream stream, F f, std::int64_t count, const T* x, T* y) {
+template <bool accumulates, class F, class T>
+void map(Stream stream, F f, std::int64_t count, const T* x, T* y) {
   simt::launch<elementwise_map_kernel<accumulates, T, F>>(simt::blocks_for(count, threads * simt::vec_width<T>), threads, 0,
                                                           stream, count, f, x, y);
 }
 
-template <class T> void unary(Stream stream, Unary op, std::int64_t count, const T* x, T* y) {
+template <class T>
+void unary(Stream stream, Unary op, std::int64_t count, const T* x, T* y) {
   visit(op, [&]<Unary o>(OpTag<o>) { map<false>(stream, OfOne<o>{}, count, x, y); });
 }
-template <class T> void scalar(Stream stream, Scalar op, std::int64_t count, const T* x, T s, T* y) {
+template <class T>
+void scalar(Stream stream, Scalar op, std::int64_t count, const T* x, T s, T* y) {
   if (const auto plainer = as_unary(op, s)) return unary(stream, *plainer, count, x, y);
   visit(op, [&]<Scalar o>(OpTag<o>) { map<false>(stream, WithNumber<o, T>{s}, count, x, y); });
 }
-template <class T> void add_scaled(Stream stream, std::int64_t count, const T* x, T s, T* y) {
+template <class T>
+void add_scaled(Stream stream, std::int64_t count, const T* x, T s, T* y) {
   map<true>(stream, AddScaled<T>{s}, count, x, y);
 }
 
 // Naive: f(a, b) for the element of every thread
 
-template <class T> struct AnyBinary {
+template <class T>
+struct AnyBinary {
   Binary op;
   HD_DEVICE T operator()(T a, T b) const {
     switch (op) {
-      case Binary::add: return apply<Binary::add>(a, b);
-      case Binary::sub: return apply<Binary::sub>(a, b);
-      case Binary::mul: return apply<Binary::mul>(a, b);
-      case Binary::div: return apply<Binary::div>(a, b);
-      case Binary::maximum: return apply<Binary::maximum>(a, b);
-      case Binary::minimum: return apply<Binary::minimum>(a, b);
-      default: return apply<Binary::pow>(a, b);
+      case Binary::add:
+        return apply<Binary::add>(a, b);
+      case Binary::sub:
+        return apply<Binary::sub>(a, b);
+      case Binary::mul:
+        return apply<Binary::mul>(a, b);
+      case Binary::div:
+        return apply<Binary::div>(a, b);
+      case Binary::maximum:
+        return apply<Binary::maximum>(a, b);
+      case Binary::minimum:
+        return apply<Binary::minimum>(a, b);
+      default:
+        return apply<Binary::pow>(a, b);
     }
   }
 };
-template <class T> struct AnyCompare {
+template <class T>
+struct AnyCompare {
   Compare op;
   HD_DEVICE T operator()(T a, T b) const {
     switch (op) {
-      case Compare::eq: return apply<Compare::eq>(a, b);
-      case Compare::ne: return apply<Compare::ne>(a, b);
-      case Compare::lt: return apply<Compare::lt>(a, b);
-      case Compare::le: return apply<Compare::le>(a, b);
-      case Compare::gt: return apply<Compare::gt>(a, b);
-      default: return apply<Compare::ge>(a, b);
+      case Compare::eq:
+        return apply<Compare::eq>(a, b);
+      case Compare::ne:
+        return apply<Compare::ne>(a, b);
+      case Compare::lt:
+        return apply<Compare::lt>(a, b);
+      case Compare::le:
+        return apply<Compare::le>(a, b);
+      case Compare::gt:
+        return apply<Compare::gt>(a, b);
+      default:
+        return apply<Compare::ge>(a, b);
     }
   }
 };
-template <class T> struct AnyUnary {
+template <class T>
+struct AnyUnary {
   Unary op;
   HD_DEVICE T operator()(T x, T) const {
     switch (op) {
-      case Unary::neg: return unary_value<Unary::neg>(x);
-      case Unary::exp: return unary_value<Unary::exp>(x);
-      case Unary::log: return unary_value<Unary::log>(x);
-      case Unary::sqrt: return unary_value<Unary::sqrt>(x);
-      case Unary::rsqrt: return unary_value<Unary::rsqrt>(x);
-      case Unary::abs: return unary_value<Unary::abs>(x);
-      case Unary::square: return unary_value<Unary::square>(x);
-      case Unary::reciprocal: return unary_value<Unary::reciprocal>(x);
-      case Unary::sign: return unary_value<Unary::sign>(x);
-      case Unary::sin: return unary_value<Unary::sin>(x);
-      default: return unary_value<Unary::cos>(x);
+      case Unary::neg:
+        return unary_value<Unary::neg>(x);
+      case Unary::exp:
+        return unary_value<Unary::exp>(x);
+      case Unary::log:
+        return unary_value<Unary::log>(x);
+      case Unary::sqrt:
+        return unary_value<Unary::sqrt>(x);
+      case Unary::rsqrt:
+        return unary_value<Unary::rsqrt>(x);
+      case Unary::abs:
+        return unary_value<Unary::abs>(x);
+      case Unary::square:
+        return unary_value<Unary::square>(x);
+      case Unary::reciprocal:
+        return unary_value<Unary::reciprocal>(x);
+      case Unary::sign:
+        return unary_value<Unary::sign>(x);
+      case Unary::sin:
+        return unary_value<Unary::sin>(x);
+      default:
+        return unary_value<Unary::cos>(x);
     }
   }
 };
-template <class T> struct AnyScalar {
+template <class T>
+struct AnyScalar {
   Scalar op;
   T s;
   HD_DEVICE T operator()(T x, T) const {
     switch (op) {
-      case Scalar::add: return apply<Scalar::add>(x, s);
-      case Scalar::mul: return apply<Scalar::mul>(x, s);
-      case Scalar::pow: return apply<Scalar::pow>(x, s);
-      case Scalar::maximum: return apply<Scalar::maximum>(x, s);
-      case Scalar::minimum: return apply<Scalar::minimum>(x, s);
-      case Scalar::rdiv: return apply<Scalar::rdiv>(x, s);
-      default: return apply<Scalar::rsub>(x, s);
+      case Scalar::add:
+        return apply<Scalar::add>(x, s);
+      case Scalar::mul:
+        return apply<Scalar::mul>(x, s);
+      case Scalar::pow:
+        return apply<Scalar::pow>(x, s);
+      case Scalar::maximum:
+        return apply<Scalar::maximum>(x, s);
+      case Scalar::minimum:
+        return apply<Scalar::minimum>(x, s);
+      case Scalar::rdiv:
+        return apply<Scalar::rdiv>(x, s);
+      default:
+        return apply<Scalar::rsub>(x, s);
     }
   }
 };
 
-template <class T, class F> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-elementwise_naive_kernel(ElementShape shape, std::int64_t count, F f, const T* a, const T* b, T* y) {
+template <class T, class F>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    elementwise_naive_kernel(ElementShape shape, std::int64_t count, F f, const T* a, const T* b, T* y) {
   const std::int64_t i = thread_number();
   if (i >= count) return;
   std::int64_t rest = i, at_a = 0, at_b = 0;
@@ -197,41 +253,54 @@ elementwise_naive_kernel(ElementShape shape, std::int64_t count, F f, const T* a
   y[i] = f(a[at_a], b[at_b]);
 }
 
-template <class F, class T> void naive(Stream stream, F f, const ElementShape& s, const T* a, const T* b, T* y) {
+template <class F, class T>
+void naive(Stream stream, F f, const ElementShape& s, const T* a, const T* b, T* y) {
   simt::launch<elementwise_naive_kernel<T, F>>(simt::blocks_for(s.count(), threads), threads, 0, stream, s, s.count(), f, a, b,
                                                y);
 }
-ElementShape dense(std::int64_t count) { return {1, {count}, {1}, {1}}; }
+ElementShape dense(std::int64_t count) {
+  return {1, {count}, {1}, {1}};
+}
 
-template <class T> void binary_naive(Stream stream, Binary op, const ElementShape& shape, const T* a, const T* b, T* y) {
+template <class T>
+void binary_naive(Stream stream, Binary op, const ElementShape& shape, const T* a, const T* b, T* y) {
   naive(stream, AnyBinary<T>{op}, shape, a, b, y);
 }
-template <class T> void compare_naive(Stream stream, Compare op, const ElementShape& shape, const T* a, const T* b, T* y) {
+template <class T>
+void compare_naive(Stream stream, Compare op, const ElementShape& shape, const T* a, const T* b, T* y) {
   naive(stream, AnyCompare<T>{op}, shape, a, b, y);
 }
-template <class T> void unary_naive(Stream stream, Unary op, std::int64_t count, const T* x, T* y) {
+template <class T>
+void unary_naive(Stream stream, Unary op, std::int64_t count, const T* x, T* y) {
   naive(stream, AnyUnary<T>{op}, dense(count), x, x, y);
 }
-template <class T> void scalar_naive(Stream stream, Scalar op, std::int64_t count, const T* x, T s, T* y) {
+template <class T>
+void scalar_naive(Stream stream, Scalar op, std::int64_t count, const T* x, T s, T* y) {
   naive(stream, AnyScalar<T>{op, s}, dense(count), x, x, y);
 }
-template <class T> void add_scaled_naive(Stream stream, std::int64_t count, const T* x, T s, T* y) {
+template <class T>
+void add_scaled_naive(Stream stream, std::int64_t count, const T* x, T s, T* y) {
   naive(stream, AddScaled<T>{s}, dense(count), x, y, y);
 }
 
-template <class T> constexpr ElementwiseKernels<T> fast_table{binary<T>, compare<T>, unary<T>, scalar<T>, add_scaled<T>};
-template <class T> constexpr ElementwiseKernels<T> naive_table{binary_naive<T>, compare_naive<T>, unary_naive<T>,
-                                                               scalar_naive<T>, add_scaled_naive<T>};
+template <class T>
+constexpr ElementwiseKernels<T> fast_table{binary<T>, compare<T>, unary<T>, scalar<T>, add_scaled<T>};
+template <class T>
+constexpr ElementwiseKernels<T> naive_table{binary_naive<T>, compare_naive<T>, unary_naive<T>, scalar_naive<T>,
+                                            add_scaled_naive<T>};
 
 }  // namespace
 
-template <> const ElementwiseKernels<float>& ElementwiseKernels<float>::cuda(Variant v) {
+template <>
+const ElementwiseKernels<float>& ElementwiseKernels<float>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<float> : fast_table<float>;
 }
-template <> const ElementwiseKernels<double>& ElementwiseKernels<double>::cuda(Variant v) {
+template <>
+const ElementwiseKernels<double>& ElementwiseKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<double> : fast_table<double>;
 }
-template <> const ElementwiseKernels<std::int64_t>& ElementwiseKernels<std::int64_t>::cuda(Variant v) {
+template <>
+const ElementwiseKernels<std::int64_t>& ElementwiseKernels<std::int64_t>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<std::int64_t> : fast_table<std::int64_t>;
 }
 

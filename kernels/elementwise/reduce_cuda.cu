@@ -25,7 +25,8 @@ constexpr std::int64_t enough_blocks = 512, least_piece = 8192;  // elements of 
 
 // What is reduced to what. fold: a few elements, `step` apart in number from `index` on, to one total.
 
-template <class T> struct Sums {
+template <class T>
+struct Sums {
   using Out = T;
   using Total = SumOp::Total<T>;
   using Short = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
@@ -33,7 +34,8 @@ template <class T> struct Sums {
   std::int64_t count;
 
   HD_DEVICE Total start() const { return SumOp::start<T>; }
-  template <int n> HD_DEVICE Total fold(const T (&v)[n], std::int64_t, std::int64_t) const {
+  template <int n>
+  HD_DEVICE Total fold(const T (&v)[n], std::int64_t, std::int64_t) const {
     Short part[n];
     HD_UNROLL
     for (int j = 0; j < n; ++j) part[j] = static_cast<Short>(v[j]);
@@ -49,12 +51,14 @@ template <class T> struct Sums {
   HD_DEVICE Out finish(Total t) const { return finish_sum<T>(t, mean, count); }
 };
 
-template <class T, bool greatest> struct Extremes {
+template <class T, bool greatest>
+struct Extremes {
   using Out = T;
   using Total = T;
 
   HD_DEVICE T start() const { return ExtremeOp<greatest>::template start<T>; }
-  template <int n> HD_DEVICE T fold(const T (&v)[n], std::int64_t, std::int64_t) const {
+  template <int n>
+  HD_DEVICE T fold(const T (&v)[n], std::int64_t, std::int64_t) const {
     T best = v[0];
     HD_UNROLL
     for (int j = 1; j < n; ++j) best = combine(best, v[j]);
@@ -66,7 +70,8 @@ template <class T, bool greatest> struct Extremes {
 };
 
 // The first maximum: of equals, and of NaNs, which beat all else, the one with the lowest number.
-template <class T> struct Places {
+template <class T>
+struct Places {
   using Out = std::int64_t;
   struct Total {
     T value;
@@ -75,7 +80,8 @@ template <class T> struct Places {
   static constexpr std::int64_t nowhere = std::numeric_limits<std::int64_t>::max();
 
   HD_DEVICE Total start() const { return {ExtremeOp<true>::template start<T>, nowhere}; }
-  template <int n> HD_DEVICE Total fold(const T (&v)[n], std::int64_t index, std::int64_t step) const {
+  template <int n>
+  HD_DEVICE Total fold(const T (&v)[n], std::int64_t index, std::int64_t step) const {
     Total best{v[0], index};
     HD_UNROLL
     for (int j = 1; j < n; ++j) best = combine(best, {v[j], index + j * step});
@@ -113,14 +119,15 @@ HD_DEVICE typename R::Total thread_total(const R& reduction, std::int64_t begin,
 }
 
 // Groups of `lanes` (a power of two) neighbouring lanes get their total; all of a warp's threads take part.
-template <class R> HD_DEVICE typename R::Total lanes_total(const R& reduction, typename R::Total total, int lanes) {
+template <class R>
+HD_DEVICE typename R::Total lanes_total(const R& reduction, typename R::Total total, int lanes) {
   for (int half = lanes / 2; half > 0; half /= 2) total = reduction.combine(total, reduction.other(total, half));
   return total;
 }
 
-template <class R, class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-reduce_short_rows_kernel(R reduction, std::int64_t rows, int n, int lanes, const T* HD_RESTRICT x,
-                         typename R::Out* HD_RESTRICT y) {
+template <class R, class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) reduce_short_rows_kernel(R reduction, std::int64_t rows, int n, int lanes,
+                                                                  const T* HD_RESTRICT x, typename R::Out* HD_RESTRICT y) {
   const int lane = static_cast<int>(threadIdx.x) % lanes;
   const std::int64_t row = std::int64_t{blockIdx.x} * (threads / lanes) + static_cast<int>(threadIdx.x) / lanes;
   typename R::Total total = reduction.start();
@@ -130,18 +137,22 @@ reduce_short_rows_kernel(R reduction, std::int64_t rows, int n, int lanes, const
 }
 
 // Where the totals of pieces go: to the workspace, or finished to y.
-template <class R> struct Target {
+template <class R>
+struct Target {
   typename R::Total* partial;
   typename R::Out* y;
   HD_DEVICE void put(const R& reduction, std::int64_t i, const typename R::Total& total) const {
-    if (partial) partial[i] = total;
-    else y[i] = reduction.finish(total);
+    if (partial)
+      partial[i] = total;
+    else
+      y[i] = reduction.finish(total);
   }
 };
 
 // A block a piece of a row: x [rows, n], target [rows, pieces].
-template <class R, class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-reduce_long_rows_kernel(R reduction, std::int64_t n, int pieces, std::int64_t piece, const T* HD_RESTRICT x, Target<R> target) {
+template <class R, class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) reduce_long_rows_kernel(R reduction, std::int64_t n, int pieces, std::int64_t piece,
+                                                                 const T* HD_RESTRICT x, Target<R> target) {
   HD_SHARED(typename R::Total, of_warp, [warps]);
   constexpr int width = simt::vec_width<T>;
   const int thread = static_cast<int>(threadIdx.x);
@@ -164,9 +175,9 @@ reduce_long_rows_kernel(R reduction, std::int64_t n, int pieces, std::int64_t pi
 }
 
 // A block `width` columns (a power of two, at most 32) of a piece: x [outer, reduced, inner], target [outer, pieces, inner].
-template <class R, class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-reduce_columns_kernel(R reduction, ReduceShape s, int width, int strips, int pieces, std::int64_t piece,
-                      const T* HD_RESTRICT x, Target<R> target) {
+template <class R, class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) reduce_columns_kernel(R reduction, ReduceShape s, int width, int strips, int pieces,
+                                                               std::int64_t piece, const T* HD_RESTRICT x, Target<R> target) {
   HD_SHARED(typename R::Total, totals, [threads]);
   const int thread = static_cast<int>(threadIdx.x), row = thread / width, rows = threads / width;
   const std::int64_t column = std::int64_t{blockIdx.x} % strips * width + thread % width;
@@ -174,7 +185,8 @@ reduce_columns_kernel(R reduction, ReduceShape s, int width, int strips, int pie
   const std::int64_t begin = row_of_pieces % pieces * piece, end = begin + piece < s.reduced ? begin + piece : s.reduced;
   typename R::Total total = reduction.start();
   if (column < s.inner)
-    total = thread_total<8>(reduction, begin + row, rows, end, s.inner, x + row_of_pieces / pieces * s.reduced * s.inner + column);
+    total =
+        thread_total<8>(reduction, begin + row, rows, end, s.inner, x + row_of_pieces / pieces * s.reduced * s.inner + column);
   totals[thread] = total;
   __syncthreads();
   for (int half = threads / 2; half >= width; half /= 2) {
@@ -185,9 +197,10 @@ reduce_columns_kernel(R reduction, ReduceShape s, int width, int strips, int pie
 }
 
 // A warp an output: partial [outer, pieces, inner] to y [outer, inner].
-template <class R> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-reduce_pieces_kernel(R reduction, std::int64_t outputs, std::int64_t inner, int pieces,
-                     const typename R::Total* HD_RESTRICT partial, typename R::Out* HD_RESTRICT y) {
+template <class R>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    reduce_pieces_kernel(R reduction, std::int64_t outputs, std::int64_t inner, int pieces,
+                         const typename R::Total* HD_RESTRICT partial, typename R::Out* HD_RESTRICT y) {
   const std::int64_t output = std::int64_t{blockIdx.x} * warps + threadIdx.x / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
   typename R::Total total = reduction.start();
@@ -199,11 +212,12 @@ reduce_pieces_kernel(R reduction, std::int64_t outputs, std::int64_t inner, int 
   if (lane == 0 && output < outputs) y[output] = reduction.finish(total);
 }
 
-template <class R, class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-reduce_naive_kernel(R reduction, ReduceShape s, const T* x, typename R::Out* y) {
+template <class R, class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) reduce_naive_kernel(R reduction, ReduceShape s, const T* x, typename R::Out* y) {
   const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
   if (i >= s.outer * s.inner) return;
-  y[i] = reduction.finish(thread_total<8>(reduction, 0, 1, s.reduced, s.inner, x + i / s.inner * s.reduced * s.inner + i % s.inner));
+  y[i] = reduction.finish(
+      thread_total<8>(reduction, 0, 1, s.reduced, s.inner, x + i / s.inner * s.reduced * s.inner + i % s.inner));
 }
 
 struct Plan {
@@ -221,11 +235,14 @@ struct Plan {
   }
 };
 
-template <class T> std::size_t workspace_bytes(const ReduceShape& s) {
+template <class T>
+std::size_t workspace_bytes(const ReduceShape& s) {
   const Plan plan(s, true);
   return plan.pieces == 1 ? 0 : static_cast<std::size_t>(s.outer * plan.pieces * s.inner) * sizeof(typename Places<T>::Total);
 }
-std::size_t no_workspace(const ReduceShape&) { return 0; }
+std::size_t no_workspace(const ReduceShape&) {
+  return 0;
+}
 
 template <bool naive, class R, class T>
 void run(Stream stream, const R& reduction, const ReduceShape& s, const T* x, typename R::Out* y, void* workspace) {
@@ -256,30 +273,41 @@ void run(Stream stream, const R& reduction, const ReduceShape& s, const T* x, ty
                                           plan.pieces, partial, y);
 }
 
-template <bool naive, class T> void reduce(Stream stream, Reduce op, const ReduceShape& s, const T* x, T* y, void* workspace) {
+template <bool naive, class T>
+void reduce(Stream stream, Reduce op, const ReduceShape& s, const T* x, T* y, void* workspace) {
   switch (op) {
-    case Reduce::sum: return run<naive>(stream, Sums<T>{false, s.reduced}, s, x, y, workspace);
-    case Reduce::mean: return run<naive>(stream, Sums<T>{true, s.reduced}, s, x, y, workspace);
-    case Reduce::max: return run<naive>(stream, Extremes<T, true>{}, s, x, y, workspace);
-    case Reduce::min: return run<naive>(stream, Extremes<T, false>{}, s, x, y, workspace);
+    case Reduce::sum:
+      return run<naive>(stream, Sums<T>{false, s.reduced}, s, x, y, workspace);
+    case Reduce::mean:
+      return run<naive>(stream, Sums<T>{true, s.reduced}, s, x, y, workspace);
+    case Reduce::max:
+      return run<naive>(stream, Extremes<T, true>{}, s, x, y, workspace);
+    case Reduce::min:
+      return run<naive>(stream, Extremes<T, false>{}, s, x, y, workspace);
   }
 }
-template <bool naive, class T> void argmax(Stream stream, const ReduceShape& s, const T* x, std::int64_t* y, void* workspace) {
+template <bool naive, class T>
+void argmax(Stream stream, const ReduceShape& s, const T* x, std::int64_t* y, void* workspace) {
   run<naive>(stream, Places<T>{}, s, x, y, workspace);
 }
 
-template <class T> constexpr ReduceKernels<T> fast_table{workspace_bytes<T>, reduce<false, T>, argmax<false, T>};
-template <class T> constexpr ReduceKernels<T> naive_table{no_workspace, reduce<true, T>, argmax<true, T>};
+template <class T>
+constexpr ReduceKernels<T> fast_table{workspace_bytes<T>, reduce<false, T>, argmax<false, T>};
+template <class T>
+constexpr ReduceKernels<T> naive_table{no_workspace, reduce<true, T>, argmax<true, T>};
 
 }  // namespace
 
-template <> const ReduceKernels<float>& ReduceKernels<float>::cuda(Variant v) {
+template <>
+const ReduceKernels<float>& ReduceKernels<float>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<float> : fast_table<float>;
 }
-template <> const ReduceKernels<double>& ReduceKernels<double>::cuda(Variant v) {
+template <>
+const ReduceKernels<double>& ReduceKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<double> : fast_table<double>;
 }
-template <> const ReduceKernels<std::int64_t>& ReduceKernels<std::int64_t>::cuda(Variant v) {
+template <>
+const ReduceKernels<std::int64_t>& ReduceKernels<std::int64_t>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<std::int64_t> : fast_table<std::int64_t>;
 }
 

@@ -20,21 +20,25 @@ namespace {
 constexpr int threads = 256;
 constexpr int tile = 32;  // of a transpose, in elements; a block's 8 warps take 4 rows each
 
-HD_DEVICE std::int64_t thread_number() { return std::int64_t{blockIdx.x} * threads + threadIdx.x; }
+HD_DEVICE std::int64_t thread_number() {
+  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
+}
 
 // y[i] = make(i)
 
-template <class T> struct Same {
+template <class T>
+struct Same {
   T value;
   HD_DEVICE T operator()(std::int64_t) const { return value; }
 };
-template <class T> struct Steps {
+template <class T>
+struct Steps {
   double start, step;
   HD_DEVICE T operator()(std::int64_t i) const { return convert<T>(start + static_cast<double>(i) * step); }
 };
 
-template <int width, class T, class Make> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-memory_make_kernel(std::int64_t count, Make make, T* y) {
+template <int width, class T, class Make>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) memory_make_kernel(std::int64_t count, Make make, T* y) {
   const std::int64_t i = thread_number() * width;
   if (i >= count) return;
   if (width > 1 && i + width <= count && simt::is_aligned<width>(y)) {
@@ -47,23 +51,26 @@ memory_make_kernel(std::int64_t count, Make make, T* y) {
   for (int j = 0; j < width && i + j < count; ++j) y[i + j] = make(i + j);
 }
 
-template <bool naive, class T, class Make> void make(Stream stream, std::int64_t count, Make f, void* y) {
+template <bool naive, class T, class Make>
+void make(Stream stream, std::int64_t count, Make f, void* y) {
   constexpr int width = naive ? 1 : simt::vec_width<T>;
   simt::launch<memory_make_kernel<width, T, Make>>(simt::blocks_for(count, threads * width), threads, 0, stream, count, f,
                                                    static_cast<T*>(y));
 }
 
-template <bool naive> void fill(Stream stream, DType type, std::int64_t count, double value, void* y) {
+template <bool naive>
+void fill(Stream stream, DType type, std::int64_t count, double value, void* y) {
   visit_any(type, [&]<class T>(TypeTag<T>) { make<naive, T>(stream, count, Same<T>{convert<T>(value)}, y); });
 }
-template <bool naive> void arange(Stream stream, DType type, std::int64_t count, double start, double step, void* y) {
+template <bool naive>
+void arange(Stream stream, DType type, std::int64_t count, double start, double step, void* y) {
   visit_any(type, [&]<class T>(TypeTag<T>) { make<naive, T>(stream, count, Steps<T>{start, step}, y); });
 }
 
 // Conversion
 
-template <int width, class From, class To> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-memory_cast_kernel(std::int64_t count, const From* HD_RESTRICT x, To* HD_RESTRICT y) {
+template <int width, class From, class To>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) memory_cast_kernel(std::int64_t count, const From* HD_RESTRICT x, To* HD_RESTRICT y) {
   const std::int64_t i = thread_number() * width;
   if (i >= count) return;
   if (width > 1 && i + width <= count && simt::is_aligned<width>(x) && simt::is_aligned<width>(y)) {
@@ -77,7 +84,8 @@ memory_cast_kernel(std::int64_t count, const From* HD_RESTRICT x, To* HD_RESTRIC
   for (int j = 0; j < width && i + j < count; ++j) y[i + j] = convert<To>(x[i + j]);
 }
 
-template <bool naive> void cast(Stream stream, DType from, DType to, std::int64_t count, const void* x, void* y) {
+template <bool naive>
+void cast(Stream stream, DType from, DType to, std::int64_t count, const void* x, void* y) {
   constexpr int width = naive ? 1 : 4;
   visit_any(from, [&]<class From>(TypeTag<From>) {
     visit_any(to, [&]<class To>(TypeTag<To>) {
@@ -89,8 +97,9 @@ template <bool naive> void cast(Stream stream, DType from, DType to, std::int64_
 
 // Copies between layouts
 
-template <int width, class Word> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-memory_copy_kernel(ElementIndex index, const Word* HD_RESTRICT x, Word* HD_RESTRICT y) {
+template <int width, class Word>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    memory_copy_kernel(ElementIndex index, const Word* HD_RESTRICT x, Word* HD_RESTRICT y) {
   const std::uint32_t unit = blockIdx.x * threads + threadIdx.x;
   if (unit >= index.units) return;
   const ElementRun run = index.run<width>(unit);
@@ -105,8 +114,8 @@ struct Transpose {
   ElementIndex planes;
 };
 
-template <class Word> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-memory_transpose_kernel(Transpose t, const Word* HD_RESTRICT x, Word* HD_RESTRICT y) {
+template <class Word>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) memory_transpose_kernel(Transpose t, const Word* HD_RESTRICT x, Word* HD_RESTRICT y) {
   HD_SHARED(Word, turned, [tile][tile + 1]);
   std::uint32_t at = blockIdx.x;
   const ElementRun plane = t.planes.run<1>(t.tiles.split(at));
@@ -121,23 +130,30 @@ memory_transpose_kernel(Transpose t, const Word* HD_RESTRICT x, Word* HD_RESTRIC
     if (i0 + k < t.rows && j0 + lane < t.columns) y[plane.b + (i0 + k) * t.pitch_y + j0 + lane] = turned[lane][k];
 }
 
-template <class Word> void copy_transposed(Stream stream, const ElementShape& s, int across, const Word* x, Word* y) {
+template <class Word>
+void copy_transposed(Stream stream, const ElementShape& s, int across, const Word* x, Word* y) {
   const int inner = s.dims - 1;
   const ElementShape planes = collapse(without_last_and(s, across));
   const std::int64_t tiles_i = (s.size[across] + tile - 1) / tile, tiles_j = (s.size[inner] + tile - 1) / tile;
-  const Transpose t{static_cast<int>(s.size[across]),       static_cast<int>(s.size[inner]),  static_cast<int>(s.stride_a[inner]),
-                    static_cast<int>(s.stride_b[across]), simt::Divider(tiles_i * tiles_j), simt::Divider(tiles_j),
+  const Transpose t{static_cast<int>(s.size[across]),
+                    static_cast<int>(s.size[inner]),
+                    static_cast<int>(s.stride_a[inner]),
+                    static_cast<int>(s.stride_b[across]),
+                    simt::Divider(tiles_i * tiles_j),
+                    simt::Divider(tiles_j),
                     ElementIndex(planes, 1)};
   simt::launch<memory_transpose_kernel<Word>>(static_cast<unsigned>(planes.count() * tiles_i * tiles_j), threads, 0, stream, t,
                                               x, y);
 }
 
-template <int width, class Word> void copy_rows(Stream stream, const ElementShape& s, const Word* x, Word* y) {
+template <int width, class Word>
+void copy_rows(Stream stream, const ElementShape& s, const Word* x, Word* y) {
   const ElementIndex index(s, width);
   simt::launch<memory_copy_kernel<width, Word>>(simt::blocks_for(index.units, threads), threads, 0, stream, index, x, y);
 }
 
-template <class Word> void copy_words(Stream stream, const ElementShape& whole, const void* from, void* to) {
+template <class Word>
+void copy_words(Stream stream, const ElementShape& whole, const void* from, void* to) {
   constexpr int width = simt::vec_width<Word>;
   if (whole.count() == 0) return;
   each_part(in_output_order(whole), index_limit, [&](const ElementShape& s, std::int64_t a, std::int64_t b, std::int64_t) {
@@ -154,8 +170,9 @@ template <class Word> void copy_words(Stream stream, const ElementShape& whole, 
   });
 }
 
-template <class Word> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-memory_copy_naive_kernel(ElementShape shape, std::int64_t count, const Word* x, Word* y) {
+template <class Word>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    memory_copy_naive_kernel(ElementShape shape, std::int64_t count, const Word* x, Word* y) {
   const std::int64_t i = thread_number();
   if (i >= count) return;
   std::int64_t rest = i, from = 0, to = 0;
@@ -166,25 +183,31 @@ memory_copy_naive_kernel(ElementShape shape, std::int64_t count, const Word* x, 
   y[to] = x[from];
 }
 
-template <class Word> void copy_words_naive(Stream stream, const ElementShape& whole, const void* x, void* y) {
+template <class Word>
+void copy_words_naive(Stream stream, const ElementShape& whole, const void* x, void* y) {
   const ElementShape s = in_output_order(whole);
   simt::launch<memory_copy_naive_kernel<Word>>(simt::blocks_for(s.count(), threads), threads, 0, stream, s, s.count(),
                                                static_cast<const Word*>(x), static_cast<Word*>(y));
 }
 
-template <bool naive> void copy(Stream stream, DType type, const ElementShape& shape, const void* x, void* y) {
+template <bool naive>
+void copy(Stream stream, DType type, const ElementShape& shape, const void* x, void* y) {
   switch (size_of(type)) {
-    case 1: return (naive ? copy_words_naive<std::uint8_t> : copy_words<std::uint8_t>)(stream, shape, x, y);
-    case 4: return (naive ? copy_words_naive<std::uint32_t> : copy_words<std::uint32_t>)(stream, shape, x, y);
-    default: return (naive ? copy_words_naive<std::uint64_t> : copy_words<std::uint64_t>)(stream, shape, x, y);
+    case 1:
+      return (naive ? copy_words_naive<std::uint8_t> : copy_words<std::uint8_t>)(stream, shape, x, y);
+    case 4:
+      return (naive ? copy_words_naive<std::uint32_t> : copy_words<std::uint32_t>)(stream, shape, x, y);
+    default:
+      return (naive ? copy_words_naive<std::uint64_t> : copy_words<std::uint64_t>)(stream, shape, x, y);
   }
 }
 
 // Rows by number
 
-template <class Word> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-memory_gather_kernel(std::uint32_t count, simt::Divider words, const Word* HD_RESTRICT x, const std::int64_t* HD_RESTRICT index,
-                     Word* HD_RESTRICT y) {
+template <class Word>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    memory_gather_kernel(std::uint32_t count, simt::Divider words, const Word* HD_RESTRICT x,
+                         const std::int64_t* HD_RESTRICT index, Word* HD_RESTRICT y) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= count) return;
   std::uint32_t column = i;
@@ -215,8 +238,8 @@ void gather_rows(Stream stream, std::int64_t rows, std::int64_t row_bytes, const
   gather_words<std::uint8_t>(stream, rows, row_bytes, x, index, y);
 }
 
-HD_KERNEL void HD_LAUNCH_BOUNDS(threads) memory_gather_naive_kernel(std::int64_t count, std::int64_t row_bytes, const char* x,
-                                                                    const std::int64_t* index, char* y) {
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    memory_gather_naive_kernel(std::int64_t count, std::int64_t row_bytes, const char* x, const std::int64_t* index, char* y) {
   const std::int64_t i = thread_number();
   if (i < count) y[i] = x[index[i / row_bytes] * row_bytes + i % row_bytes];
 }
@@ -232,6 +255,8 @@ constexpr MemoryKernels naive{fill<true>, copy<true>, cast<true>, arange<true>, 
 
 }  // namespace
 
-const MemoryKernels& MemoryKernels::cuda(Variant v) { return v == Variant::naive ? naive : fast; }
+const MemoryKernels& MemoryKernels::cuda(Variant v) {
+  return v == Variant::naive ? naive : fast;
+}
 
 }  // namespace heddle::kernels

@@ -11,14 +11,16 @@
 namespace heddle::kernels {
 
 /// The fast kernels, in pool_cuda.cu.
-template <class T> const PoolKernels<T>& pool_cuda_fast();
+template <class T>
+const PoolKernels<T>& pool_cuda_fast();
 
 namespace {
 
 constexpr int pool_threads = 256;
 
 // The largest so far, the first of equals, or the first NaN.
-template <class T> struct Best {
+template <class T>
+struct Best {
   T value = -std::numeric_limits<T>::infinity();
   int tap = -1;
   HD_DEVICE void offer(T v, int at) {
@@ -36,9 +38,10 @@ HD_DEVICE std::uint32_t upper_row(const simt::Divider& pairs, std::uint32_t i) {
   return row * (8 * pairs.divisor) + 4 * i;
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(pool_threads)
-pool_max_2x2_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRICT x, T* HD_RESTRICT y,
-                    std::uint8_t* HD_RESTRICT arg) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(pool_threads)
+    pool_max_2x2_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRICT x, T* HD_RESTRICT y,
+                        std::uint8_t* HD_RESTRICT arg) {
   const std::uint32_t i = blockIdx.x * pool_threads + threadIdx.x;
   if (i >= count) return;
   const T* const from = x + upper_row(pairs, i);
@@ -59,9 +62,10 @@ pool_max_2x2_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRI
   if (arg) simt::store_vec(arg + 2 * i, place);
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(pool_threads)
-pool_max_2x2_backward_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRICT dy,
-                             const std::uint8_t* HD_RESTRICT arg, T* HD_RESTRICT dx) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(pool_threads)
+    pool_max_2x2_backward_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRICT dy,
+                                 const std::uint8_t* HD_RESTRICT arg, T* HD_RESTRICT dx) {
   const std::uint32_t i = blockIdx.x * pool_threads + threadIdx.x;
   if (i >= count) return;
   const auto g = simt::load_vec<2>(dy + 2 * i);
@@ -77,8 +81,9 @@ pool_max_2x2_backward_kernel(std::uint32_t count, simt::Divider pairs, const T* 
   simt::store_vec(to + 4 * pairs.divisor, lower);
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(pool_threads)
-pool_average_2x2_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(pool_threads)
+    pool_average_2x2_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
   const std::uint32_t i = blockIdx.x * pool_threads + threadIdx.x;
   if (i >= count) return;
   const T* const from = x + upper_row(pairs, i);
@@ -89,8 +94,9 @@ pool_average_2x2_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RE
   simt::store_vec(y + 2 * i, mean);
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(pool_threads)
-pool_average_2x2_backward_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(pool_threads)
+    pool_average_2x2_backward_kernel(std::uint32_t count, simt::Divider pairs, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
   const std::uint32_t i = blockIdx.x * pool_threads + threadIdx.x;
   if (i >= count) return;
   const auto g = simt::load_vec<2>(dy + 2 * i);

@@ -26,7 +26,11 @@ struct Windows {
   simt::Divider stride_h, stride_w;
 
   Windows(const PoolShape& shape, std::int64_t planes, int h, int w)
-      : s(shape), count(static_cast<std::uint32_t>(planes * h * w)), rows(h), columns(w), stride_h(shape.stride_h),
+      : s(shape),
+        count(static_cast<std::uint32_t>(planes * h * w)),
+        rows(h),
+        columns(w),
+        stride_h(shape.stride_h),
         stride_w(shape.stride_w) {}
 };
 struct Place {
@@ -39,7 +43,8 @@ HD_DEVICE Place place_of(const Windows& g, std::uint32_t i) {
 }
 
 // Calls f(tap, offset in the plane) for the taps of a window that lie inside, in order.
-template <class F> HD_DEVICE void each_tap(const PoolShape& s, int p, int q, F&& f) {
+template <class F>
+HD_DEVICE void each_tap(const PoolShape& s, int p, int q, F&& f) {
   for (int r = 0; r < s.kh; ++r) {
     const int row = p * s.stride_h - s.pad_h + r * s.dilation_h;
     if (row < 0 || row >= s.h) continue;
@@ -62,7 +67,8 @@ HD_DEVICE Range covering(int at, int k, int dilation, const simt::Divider& strid
 }
 
 // Calls f(p, q, tap) for the windows that cover an element of x, in order.
-template <class F> HD_DEVICE void each_window(const Windows& g, int row, int column, F&& f) {
+template <class F>
+HD_DEVICE void each_window(const Windows& g, int row, int column, F&& f) {
   const PoolShape& s = g.s;
   const Range rows = covering(row + s.pad_h, s.kh, s.dilation_h, g.stride_h, s.out_h);
   const Range columns = covering(column + s.pad_w, s.kw, s.dilation_w, g.stride_w, s.out_w);
@@ -77,13 +83,15 @@ template <class F> HD_DEVICE void each_window(const Windows& g, int row, int col
   }
 }
 
-template <class T> HD_DEVICE T inverse_count(const PoolShape& s, int p, int q) {
+template <class T>
+HD_DEVICE T inverse_count(const PoolShape& s, int p, int q) {
   const int count = counted_rows(s, p) * counted_columns(s, q);
   return T(1) / static_cast<T>(count > 1 ? count : 1);
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-pool_max_kernel(Windows g, const T* HD_RESTRICT x, T* HD_RESTRICT y, std::uint8_t* HD_RESTRICT arg) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    pool_max_kernel(Windows g, const T* HD_RESTRICT x, T* HD_RESTRICT y, std::uint8_t* HD_RESTRICT arg) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= g.count) return;
   const auto [plane, p, q] = place_of(g, i);
@@ -94,8 +102,9 @@ pool_max_kernel(Windows g, const T* HD_RESTRICT x, T* HD_RESTRICT y, std::uint8_
   if (arg) arg[i] = best.place();
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-pool_max_backward_kernel(Windows g, const T* HD_RESTRICT dy, const std::uint8_t* HD_RESTRICT arg, T* HD_RESTRICT dx) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    pool_max_backward_kernel(Windows g, const T* HD_RESTRICT dy, const std::uint8_t* HD_RESTRICT arg, T* HD_RESTRICT dx) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= g.count) return;
   const auto [plane, row, column] = place_of(g, i);
@@ -108,8 +117,8 @@ pool_max_backward_kernel(Windows g, const T* HD_RESTRICT dy, const std::uint8_t*
   dx[i] = total;
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-pool_average_kernel(Windows g, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) pool_average_kernel(Windows g, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= g.count) return;
   const auto [plane, p, q] = place_of(g, i);
@@ -119,8 +128,8 @@ pool_average_kernel(Windows g, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
   y[i] = total * inverse_count<T>(g.s, p, q);
 }
 
-template <class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-pool_average_backward_kernel(Windows g, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
+template <class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) pool_average_backward_kernel(Windows g, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= g.count) return;
   const auto [plane, row, column] = place_of(g, i);
@@ -131,8 +140,9 @@ pool_average_backward_kernel(Windows g, const T* HD_RESTRICT dy, T* HD_RESTRICT 
 }
 
 // dx[plane, :] = dy[plane] * scale: `runs` of `width` elements a plane, a thread each.
-template <int width, class T> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-pool_spread_kernel(std::uint32_t count, simt::Divider runs, T scale, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
+template <int width, class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    pool_spread_kernel(std::uint32_t count, simt::Divider runs, T scale, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= count) return;
   const T share = dy[runs.quotient(i)] * scale;
@@ -145,21 +155,31 @@ pool_spread_kernel(std::uint32_t count, simt::Divider runs, T scale, const T* HD
 // Launches, in parts of whole planes that 32 bits can count
 
 // Calls f(first plane, planes) for parts of no more than `most` elements.
-template <class F> void each_planes(std::int64_t planes, std::int64_t plane_size, F&& f) {
+template <class F>
+void each_planes(std::int64_t planes, std::int64_t plane_size, F&& f) {
   const std::int64_t step = plane_size < most ? most / (plane_size > 0 ? plane_size : 1) : 1;
   for (std::int64_t plane = 0; plane < planes; plane += step) f(plane, planes - plane < step ? planes - plane : step);
 }
-std::int64_t in_size(const PoolShape& s) { return std::int64_t{s.h} * s.w; }
-std::int64_t out_size(const PoolShape& s) { return std::int64_t{s.out_h} * s.out_w; }
-std::int64_t plane_size(const PoolShape& s) { return in_size(s) > out_size(s) ? in_size(s) : out_size(s); }
+std::int64_t in_size(const PoolShape& s) {
+  return std::int64_t{s.h} * s.w;
+}
+std::int64_t out_size(const PoolShape& s) {
+  return std::int64_t{s.out_h} * s.out_w;
+}
+std::int64_t plane_size(const PoolShape& s) {
+  return in_size(s) > out_size(s) ? in_size(s) : out_size(s);
+}
 
 // Whether the 2 x 2 kernels serve the shape and these arrays, large ones of x's size and small ones of y's.
-template <class T> bool in_pairs(const PoolShape& s, const T* large, const T* small, const std::uint8_t* arg) {
-  return halves_planes(s) && s.w % 4 == 0 && simt::is_aligned<4>(large) && simt::is_aligned<2>(small) && simt::is_aligned<2>(arg);
+template <class T>
+bool in_pairs(const PoolShape& s, const T* large, const T* small, const std::uint8_t* arg) {
+  return halves_planes(s) && s.w % 4 == 0 && simt::is_aligned<4>(large) && simt::is_aligned<2>(small) &&
+         simt::is_aligned<2>(arg);
 }
 
 // kernel(arrays...) over all windows in pairs, or over all of `h` x `w` places of every plane.
-template <auto kernel, class... Arrays> void launch_pairs(Stream stream, const PoolShape& s, std::int64_t planes, Arrays... arrays) {
+template <auto kernel, class... Arrays>
+void launch_pairs(Stream stream, const PoolShape& s, std::int64_t planes, Arrays... arrays) {
   const std::int64_t count = planes * s.out_h * (s.w / 4);
   simt::launch<kernel>(simt::blocks_for(count, threads), threads, 0, stream, static_cast<std::uint32_t>(count),
                        simt::Divider(s.w / 4), arrays...);
@@ -170,32 +190,40 @@ void launch_places(Stream stream, const PoolShape& s, std::int64_t planes, int h
   simt::launch<kernel>(simt::blocks_for(g.count, threads), threads, 0, stream, g, arrays...);
 }
 
-template <class T> void max(Stream stream, const PoolShape& s, const T* x, T* y, std::uint8_t* arg) {
+template <class T>
+void max(Stream stream, const PoolShape& s, const T* x, T* y, std::uint8_t* arg) {
   const bool pairs = in_pairs(s, x, y, arg);
   each_planes(s.planes, plane_size(s), [&](std::int64_t first, std::int64_t planes) {
     const T* const from = x + first * in_size(s);
     T* const to = y + first * out_size(s);
     std::uint8_t* const place = arg ? arg + first * out_size(s) : nullptr;
-    if (pairs) launch_pairs<pool_max_2x2_kernel<T>>(stream, s, planes, from, to, place);
-    else launch_places<pool_max_kernel<T>>(stream, s, planes, s.out_h, s.out_w, from, to, place);
+    if (pairs)
+      launch_pairs<pool_max_2x2_kernel<T>>(stream, s, planes, from, to, place);
+    else
+      launch_places<pool_max_kernel<T>>(stream, s, planes, s.out_h, s.out_w, from, to, place);
   });
 }
 
-template <class T> void max_backward(Stream stream, const PoolShape& s, const T* dy, const std::uint8_t* arg, T* dx) {
+template <class T>
+void max_backward(Stream stream, const PoolShape& s, const T* dy, const std::uint8_t* arg, T* dx) {
   const bool pairs = in_pairs(s, dx, dy, arg);
   each_planes(s.planes, plane_size(s), [&](std::int64_t first, std::int64_t planes) {
     const T* const from = dy + first * out_size(s);
     T* const to = dx + first * in_size(s);
-    if (pairs) launch_pairs<pool_max_2x2_backward_kernel<T>>(stream, s, planes, from, arg + first * out_size(s), to);
-    else launch_places<pool_max_backward_kernel<T>>(stream, s, planes, s.h, s.w, from, arg + first * out_size(s), to);
+    if (pairs)
+      launch_pairs<pool_max_2x2_backward_kernel<T>>(stream, s, planes, from, arg + first * out_size(s), to);
+    else
+      launch_places<pool_max_backward_kernel<T>>(stream, s, planes, s.h, s.w, from, arg + first * out_size(s), to);
   });
 }
 
-template <class T> void global_average(Stream stream, std::int64_t planes, std::int64_t inner, const T* x, T* y) {
+template <class T>
+void global_average(Stream stream, std::int64_t planes, std::int64_t inner, const T* x, T* y) {
   ReduceKernels<T>::cuda().reduce(stream, Reduce::mean, {planes, inner, 1}, x, y, nullptr);
 }
 
-template <class T> void global_average_backward(Stream stream, std::int64_t planes, std::int64_t inner, const T* dy, T* dx) {
+template <class T>
+void global_average_backward(Stream stream, std::int64_t planes, std::int64_t inner, const T* dy, T* dx) {
   constexpr int width = simt::vec_width<T>;
   const bool wide = inner % width == 0 && simt::is_aligned<width>(dx);
   const std::int64_t runs = wide ? inner / width : inner;
@@ -205,40 +233,54 @@ template <class T> void global_average_backward(Stream stream, std::int64_t plan
                                              static_cast<std::uint32_t>(part * runs), simt::Divider(runs),
                                              T(1) / static_cast<T>(inner), dy + first, dx + first * inner);
     };
-    if (wide) launch(std::integral_constant<int, width>{});
-    else launch(std::integral_constant<int, 1>{});
+    if (wide)
+      launch(std::integral_constant<int, width>{});
+    else
+      launch(std::integral_constant<int, 1>{});
   });
 }
 
-template <class T> void average(Stream stream, const PoolShape& s, const T* x, T* y) {
+template <class T>
+void average(Stream stream, const PoolShape& s, const T* x, T* y) {
   if (is_whole_plane(s)) return global_average(stream, s.planes, in_size(s), x, y);
   const bool pairs = in_pairs(s, x, y, nullptr);
   each_planes(s.planes, plane_size(s), [&](std::int64_t first, std::int64_t planes) {
     const T* const from = x + first * in_size(s);
     T* const to = y + first * out_size(s);
-    if (pairs) launch_pairs<pool_average_2x2_kernel<T>>(stream, s, planes, from, to);
-    else launch_places<pool_average_kernel<T>>(stream, s, planes, s.out_h, s.out_w, from, to);
+    if (pairs)
+      launch_pairs<pool_average_2x2_kernel<T>>(stream, s, planes, from, to);
+    else
+      launch_places<pool_average_kernel<T>>(stream, s, planes, s.out_h, s.out_w, from, to);
   });
 }
 
-template <class T> void average_backward(Stream stream, const PoolShape& s, const T* dy, T* dx) {
+template <class T>
+void average_backward(Stream stream, const PoolShape& s, const T* dy, T* dx) {
   if (is_whole_plane(s)) return global_average_backward(stream, s.planes, in_size(s), dy, dx);
   const bool pairs = in_pairs(s, dx, dy, nullptr);
   each_planes(s.planes, plane_size(s), [&](std::int64_t first, std::int64_t planes) {
     const T* const from = dy + first * out_size(s);
     T* const to = dx + first * in_size(s);
-    if (pairs) launch_pairs<pool_average_2x2_backward_kernel<T>>(stream, s, planes, from, to);
-    else launch_places<pool_average_backward_kernel<T>>(stream, s, planes, s.h, s.w, from, to);
+    if (pairs)
+      launch_pairs<pool_average_2x2_backward_kernel<T>>(stream, s, planes, from, to);
+    else
+      launch_places<pool_average_backward_kernel<T>>(stream, s, planes, s.h, s.w, from, to);
   });
 }
 
 template <class T>
-constexpr PoolKernels<T> table{max<T>,     max_backward<T>,   average<T>,
-                               average_backward<T>, global_average<T>, global_average_backward<T>};
+constexpr PoolKernels<T> table{
+    max<T>, max_backward<T>, average<T>, average_backward<T>, global_average<T>, global_average_backward<T>};
 
 }  // namespace
 
-template <> const PoolKernels<float>& pool_cuda_fast<float>() { return table<float>; }
-template <> const PoolKernels<double>& pool_cuda_fast<double>() { return table<double>; }
+template <>
+const PoolKernels<float>& pool_cuda_fast<float>() {
+  return table<float>;
+}
+template <>
+const PoolKernels<double>& pool_cuda_fast<double>() {
+  return table<double>;
+}
 
 }  // namespace heddle::kernels

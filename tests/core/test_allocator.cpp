@@ -87,6 +87,7 @@ TEST_CASE("more memory than there is, is an error that says what is held", "[all
     const std::string message = error.what();
     REQUIRE(message.find("[allocator] expected 1152921504606846976 bytes of memory on cpu, got none") == 0);
     REQUIRE(message.find("MB in use in") != std::string::npos);
+    REQUIRE(message.find("; it was for uint8 [1152921504606846976]") != std::string::npos);
   }
 }
 

@@ -168,7 +168,7 @@ TEMPLATE_TEST_CASE("unary operations over their whole range", "[elementwise]", f
     }
 }
 
-TEST_CASE("exp and log keep their accuracy over a fine grid", "[elementwise]") {
+TEST_CASE("exp and log keep their accuracy over a fine grid", "[elementwise][large]") {
   for (const auto& backend : backends<ElementwiseKernels<float>>()) {
     INFO(backend.name);
     const auto exponents = made_up<float>(200000, -87.3, 88.7);

@@ -95,7 +95,7 @@ TEST_CASE("different seeds, steps, calls and purposes give different numbers", "
   }
 }
 
-TEST_CASE("uniform and normal numbers have their distributions' moments and shape", "[random]") {
+TEST_CASE("uniform and normal numbers have their distributions' moments and shape", "[random][large]") {
   constexpr std::int64_t count = 1 << 20;
   for (const auto& backend : backends<RandomKernels<float>>()) {
     INFO(backend.name);

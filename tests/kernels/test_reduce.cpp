@@ -66,7 +66,7 @@ TEMPLATE_TEST_CASE("sum, mean, max and min over every layout", "[reduce]", float
     }
 }
 
-TEST_CASE("a float sum of two million elements is good to a few units in the last place", "[reduce]") {
+TEST_CASE("a float sum of two million elements is good to a few units in the last place", "[reduce][large]") {
   for (const auto& backend : backends<ReduceKernels<float>>())
     for (std::int64_t inner : {1, 4}) {
       INFO(backend.name << ", inner " << inner);

@@ -15,7 +15,12 @@ namespace {
 
 #if HEDDLE_WITH_CUDA
 std::string why_no_cuda() { return simt::no_device_reason(); }
+// Why this build's kernels do not run on the GPU; empty where they do.
+std::string problem_with(int gpu) { return simt::device_problem(gpu); }
+std::string name_of_gpu(int gpu) { return simt::device_properties(gpu).name; }
 #else
+std::string problem_with(int) { return {}; }
+std::string name_of_gpu(int) { return {}; }
 std::string why_no_cuda() { return "this build has no CUDA kernels (configure with HEDDLE_CUDA=ON where nvcc is installed)"; }
 [[noreturn]] void refuse() { fail("device", "expected the CPU, got cuda: " + why_no_cuda()); }
 #endif
@@ -27,15 +32,24 @@ std::string cpu_instruction_set() { return kernels::name_of(kernels::best_isa())
 DeviceChoice choose_device(const std::string& wish) {
   const int gpus = cuda_device_count();
   if (wish == "auto") {
-    if (gpus > 0) return {cuda, "cuda:0, the first GPU"};
-    return {cpu, "cpu, since " + why_no_cuda()};
+    std::string why_not = why_no_cuda();
+    for (int gpu = 0; gpu < gpus; ++gpu) {
+      const std::string problem = problem_with(gpu);
+      if (problem.empty()) {
+        const Device device{DeviceType::cuda, gpu};
+        return {device, fmt::format("{} ({}), the first GPU that this build has kernels for", device.str(), name_of_gpu(gpu))};
+      }
+      why_not += (why_not.empty() ? "" : "; ") + problem;
+    }
+    return {cpu, "cpu, since " + why_not};
   }
   const Device device = Device::parse(wish);
-  if (device.is_cuda()) {
-    check(gpus > 0, "device", "expected a GPU for '{}', got none: {}", wish, why_no_cuda());
-    check(device.index < gpus, "device", "expected a GPU numbered below {}, got '{}'", gpus, wish);
-  }
-  return {device, device.str() + ", as asked"};
+  if (device.is_cpu()) return {device, "cpu, as asked"};
+  check(gpus > 0, "device", "expected a GPU for '{}', got none: {}", wish, why_no_cuda());
+  check(device.index < gpus, "device", "expected a GPU numbered below {}, got '{}'", gpus, wish);
+  const std::string problem = problem_with(device.index);
+  check(problem.empty(), "device", "expected a GPU that this build has kernels for, got '{}': {}", wish, problem);
+  return {device, fmt::format("{} ({}), as asked", device.str(), name_of_gpu(device.index))};
 }
 
 #if HEDDLE_WITH_CUDA

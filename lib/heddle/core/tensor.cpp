@@ -142,7 +142,11 @@ Tensor empty(const Shape& shape, TensorOptions options) {
   for (auto size : shape) check(size >= 0, "empty", "expected sizes of 0 or more, got {}", shape);
   auto impl = std::make_shared<detail::TensorImpl>();
   const auto bytes = static_cast<std::size_t>(shape.numel()) * size_of(options.dtype);
-  impl->storage = std::make_shared<detail::Storage>(options.device, bytes);
+  try {
+    impl->storage = std::make_shared<detail::Storage>(options.device, bytes);
+  } catch (const Error& error) {  // out of memory: for what?
+    throw Error(fmt::format("{}; it was for {} {}", error.what(), name_of(options.dtype), shape));
+  }
   impl->shape = shape;
   impl->strides = shape.dense_strides();
   impl->dtype = options.dtype;
