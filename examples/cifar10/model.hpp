@@ -25,6 +25,7 @@ class Net : public heddle::nn::Module {
 
   heddle::Tensor forward(const heddle::Tensor& x) override;
   void members(heddle::nn::Members& m) override;
+  bool by_rows() const override { return true; }
   std::string describe() const override { return "Net"; }
 
  private:

@@ -25,7 +25,7 @@ template <class T> class DropoutFactors {
   };
 
   explicit DropoutFactors(const Dropout& drop)
-      : elements_(drop.p > 0 && !drop.planes), planes_(drop.p > 0 && drop.planes), random_(drop.key) {
+      : elements_(drop.p > 0 && !drop.planes), planes_(drop.p > 0 && drop.planes), first_(drop.first), random_(drop.key) {
     const float limit = __builtin_ceilf(drop.p * 0x1p24f);  // a word is dropped when word >> 8 is below this
     const bool all = limit >= 0x1p24f;
     threshold_ = all ? 0 : static_cast<std::uint32_t>(limit) << 8;
@@ -41,6 +41,7 @@ template <class T> class DropoutFactors {
 
   /// The factors of `begin` and what follows it in the stream, whether they are elements' or planes'.
   __attribute__((noinline)) const T* draw(std::int64_t begin, int count, Buffer& buffer) const {
+    begin += first_;
     const int skip = static_cast<int>(begin % 4);
     random_.generate(static_cast<std::uint32_t>(begin / 4), (skip + count + 3) / 4, [&](int i, Words words) {
       const auto keep = words >= broadcast(threshold_);
@@ -57,6 +58,7 @@ template <class T> class DropoutFactors {
   bool elements_, planes_;
   std::uint32_t threshold_;
   T scale_;
+  std::int64_t first_;
   VectorPhilox random_;
 };
 

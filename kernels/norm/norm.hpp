@@ -19,12 +19,14 @@
 namespace heddle::kernels {
 
 /// Dropout of single elements, or of whole channel planes: p == 0 is none. Element (or plane) i of the tensor is dropped
-/// when uniform01(word i of the key's stream) < p; what is kept is multiplied by 1 / (1 - p).
+/// when uniform01(word first + i of the key's stream) < p; what is kept is multiplied by 1 / (1 - p). `first`, for tensors that
+/// are the later rows of larger ones, is for the CPU; elsewhere it is 0.
 /// Srivastava et al., "Dropout", JMLR 2014; by planes: Tompson et al., "Efficient object localization", CVPR 2015.
 struct Dropout {
   float p = 0;
   bool planes = false;
   RandomKey key{};
+  std::int64_t first = 0;
 };
 
 /// A norm's neighbours; the default is none.

@@ -16,7 +16,7 @@ namespace {
 // The factor that dropout gives element i of a tensor of `inner` elements a plane.
 double factor(const Dropout& drop, std::int64_t i, std::int64_t inner) {
   if (drop.p == 0) return 1;
-  const std::int64_t index = drop.planes ? i / inner : i;
+  const std::int64_t index = drop.first + (drop.planes ? i / inner : i);
   const std::uint32_t word = philox(drop.key, static_cast<std::uint32_t>(index / 4)).word[index % 4];
   return keeps(word, drop.p) ? 1 / (1 - static_cast<double>(drop.p)) : 0;
 }

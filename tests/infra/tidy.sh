@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Nothing is left for later, and no finished program is larger than 10 MB.
+# Nothing is left for later, and no finished program, nor the shared library, is larger than 10 MB.
 #
 # usage: tidy.sh PROJECT PROGRAM...
 set -euo pipefail

@@ -1,5 +1,5 @@
-// What the CPU's norms promise beyond the other backends: dx may be dy, and masks that forward left behind serve backward.
-// Neither changes a bit of any result.
+// What the CPU's norms promise beyond the other backends: dx may be dy, masks that forward left behind serve backward, and the
+// later rows of a tensor can be done alone. None of these changes a bit of any result.
 #include <vector>
 
 #include "kernels/norm/norm.hpp"
@@ -96,4 +96,23 @@ TEST_CASE("group norm on the CPU: in place, and with masks kept from forward", "
   check(GroupNormShape{2, 6, 49, 2, Affine::channel}, 6);
   check(GroupNormShape{5, 8, 1100, 4, Affine::channel}, 8);
   check(GroupNormShape{5, 8, 256, 1, Affine::element}, 8 * 256);
+}
+
+TEST_CASE("group norm on the CPU: the last images alone, with the masks they have in the whole", "[norm]") {
+  const GroupNormShape whole{7, 6, 50, 3, Affine::channel}, last{3, 6, 50, 3, Affine::channel};
+  const Problem p(whole.n * whole.c * whole.inner, whole.c);
+  const std::int64_t skipped = 4 * whole.c * whole.inner;
+  Problem part = p;
+  part.x.erase(part.x.begin(), part.x.begin() + skipped);
+  part.dy.erase(part.dy.begin(), part.dy.begin() + skipped);
+  for (const bool planes : {false, true}) {
+    NormFusion fusion{.before = {0.3f, planes, {7, 3, 1, Purpose::dropout}},
+                      .after = {0.4f, !planes, {7, 3, 2, Purpose::dropout}}};
+    const Result all = run(whole, fusion, p, false);
+    fusion.before.first = planes ? 4 * whole.c : skipped;
+    fusion.after.first = planes ? skipped : 4 * whole.c;
+    const Result some = run(last, fusion, part, false);
+    CHECK(some.y == std::vector<float>(all.y.begin() + skipped, all.y.end()));
+    CHECK(some.dx == std::vector<float>(all.dx.begin() + skipped, all.dx.end()));
+  }
 }

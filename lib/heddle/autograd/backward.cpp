@@ -67,7 +67,19 @@ void accumulate(Meta& leaf, Tensor gradient) {
 
 class Engine {
  public:
+  Engine() = default;
+  /// Gathers the gradients of these leaves, in `gathered`, instead of adding to their own.
+  explicit Engine(const std::vector<Tensor>& leaves) : gathered(leaves.size()), collects_(true) {
+    for (std::size_t i = 0; i < leaves.size(); ++i) places_.emplace(find_meta(leaves[i]), i);
+  }
+  std::vector<Gathered> gathered;
+
   void send(const Edge& edge, Tensor gradient) {
+    if (edge.leaf && collects_) {
+      const auto place = places_.find(edge.leaf.get());
+      if (place != places_.end()) gathered[place->second].add(std::move(gradient));
+      return;
+    }
     if (edge.leaf) {
       if (edge.leaf->hooks.empty())
         accumulate(*edge.leaf, std::move(gradient));
@@ -128,6 +140,8 @@ class Engine {
     }
   }
 
+  bool collects_ = false;
+  std::unordered_map<const Meta*, std::size_t> places_;
   using Numbered = std::pair<std::uint64_t, std::shared_ptr<Node>>;
   std::priority_queue<Numbered> order_;
   std::unordered_map<Node*, Gathered> waiting_;
@@ -135,6 +149,19 @@ class Engine {
 };
 
 }  // namespace
+
+std::vector<Tensor> gradients(const Tensor& output, const Tensor& gradient, const std::vector<Tensor>& leaves) {
+  NoGradGuard guard;
+  Engine engine(leaves);
+  auto meta = std::static_pointer_cast<Meta>(output.impl()->autograd);
+  if (meta && meta->requires_grad) {
+    engine.send(meta->node ? Edge{meta->node, {}} : Edge{{}, meta}, gradient);
+    engine.run(true);
+  }
+  std::vector<Tensor> result;
+  for (Gathered& one : engine.gathered) result.push_back(std::move(one.sum));
+  return result;
+}
 }  // namespace autograd
 
 using autograd::find_meta;

@@ -49,6 +49,10 @@ class Saved {
 bool needs_grad(std::initializer_list<Tensor> inputs);
 bool needs_grad(const std::vector<Tensor>& inputs);
 
+/// The gradients of `output`, given its own, by leaves; undefined for those it does not depend on. Nothing is added to their
+/// grad(), their hooks are not called, and the graph stays.
+std::vector<Tensor> gradients(const Tensor& output, const Tensor& gradient, const std::vector<Tensor>& leaves);
+
 /// Makes `output` the result of an op. Does nothing unless needs_grad(inputs). Undefined inputs are allowed and skipped.
 Tensor record(std::string_view op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward);
 

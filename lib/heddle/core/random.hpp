@@ -23,11 +23,16 @@ class Generator {
   void manual_seed(std::uint64_t seed);
   /// Starts the numbers of a training step; a step that is run again draws the same ones.
   void begin_step(std::uint64_t step);
+  /// What is drawn next is for rows `row` and up of tensors whose first rows others draw for: the numbers are those that these
+  /// rows get when the whole is drawn at once. Read by dropout, on the CPU.
+  void set_first_row(std::int64_t row) { first_row_ = row; }
+  std::int64_t first_row() const { return first_row_; }
   /// The key of the next stream.
   kernels::RandomKey next(kernels::Purpose purpose);
 
  private:
   std::uint64_t seed_, step_ = 0, call_ = 0;
+  std::int64_t first_row_ = 0;
 };
 
 /// What everything draws from that is not given another: this thread's own generator.

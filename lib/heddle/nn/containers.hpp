@@ -39,6 +39,7 @@ class Sequential : public Module {
   /// Error when there is no such part.
   Module& operator[](std::size_t index) const;
 
+  bool by_rows() const override { return true; }
   Tensor forward(const Tensor& x) override;
   void members(Members& m) override;
   std::string describe() const override { return "Sequential"; }
@@ -54,6 +55,7 @@ class Residual : public Module {
     requires(!std::is_same_v<std::remove_cvref_t<M>, Residual>)
   explicit Residual(M&& inner) : inner_(share(std::forward<M>(inner))) {}
 
+  bool by_rows() const override { return true; }
   Tensor forward(const Tensor& x) override;
   void members(Members& m) override { m.module("inner", *inner_); }
   std::string describe() const override { return "Residual"; }
@@ -65,5 +67,9 @@ class Residual : public Module {
 /// Whether Sequential runs neighbours as one op.
 void set_fusion(bool on);
 bool fusion_enabled();
+
+/// Whether networks whose modules are all by_rows() run a few images at a time (on the CPU; on by default).
+void set_blocks(bool on);
+bool blocks_enabled();
 
 }  // namespace heddle::nn

@@ -25,6 +25,7 @@ class Conv2d : public Module {
 
   Tensor forward(const Tensor& x) override;
   void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 
@@ -43,6 +44,7 @@ class Linear : public Module {
 
   Tensor forward(const Tensor& x) override;
   void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 

@@ -10,6 +10,7 @@ namespace heddle::nn {
 class ReLU : public Module {
  public:
   Tensor forward(const Tensor& x) override { return relu(x); }
+  bool by_rows() const override { return true; }
   std::string describe() const override { return "ReLU()"; }
 };
 
@@ -22,6 +23,7 @@ class LeakyReLU : public Module {
   explicit LeakyReLU(const LeakyReLUOptions& o = {}) : options(o) {}
   const LeakyReLUOptions options;
   Tensor forward(const Tensor& x) override { return leaky_relu(x, options.negative_slope); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 
@@ -34,24 +36,28 @@ class GELU : public Module {
   explicit GELU(const GELUOptions& o = {}) : options(o) {}
   const GELUOptions options;
   Tensor forward(const Tensor& x) override { return gelu(x, options.approximate); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 
 class SiLU : public Module {
  public:
   Tensor forward(const Tensor& x) override { return silu(x); }
+  bool by_rows() const override { return true; }
   std::string describe() const override { return "SiLU()"; }
 };
 
 class Sigmoid : public Module {
  public:
   Tensor forward(const Tensor& x) override { return sigmoid(x); }
+  bool by_rows() const override { return true; }
   std::string describe() const override { return "Sigmoid()"; }
 };
 
 class Tanh : public Module {
  public:
   Tensor forward(const Tensor& x) override { return heddle::tanh(x); }
+  bool by_rows() const override { return true; }
   std::string describe() const override { return "Tanh()"; }
 };
 
@@ -65,6 +71,7 @@ class Dropout : public Module {
   explicit Dropout(const DropoutOptions& options = {});
   const DropoutOptions options;
   Tensor forward(const Tensor& x) override { return dropout(x, options.p, training()); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 
@@ -74,6 +81,7 @@ class Dropout2d : public Module {
   explicit Dropout2d(const DropoutOptions& options = {});
   const DropoutOptions options;
   Tensor forward(const Tensor& x) override { return dropout2d(x, options.p, training()); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 
@@ -89,6 +97,7 @@ class MaxPool2d : public Module {
   explicit MaxPool2d(const MaxPool2dOptions& o = {}) : options(o) {}
   const MaxPool2dOptions options;
   Tensor forward(const Tensor& x) override;
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 
@@ -105,6 +114,7 @@ class AvgPool2d : public Module {
   explicit AvgPool2d(const AvgPool2dOptions& o = {}) : options(o) {}
   const AvgPool2dOptions options;
   Tensor forward(const Tensor& x) override;
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 
@@ -118,6 +128,7 @@ class AdaptiveAvgPool2d : public Module {
   explicit AdaptiveAvgPool2d(const AdaptiveAvgPool2dOptions& o = {}) : options(o) {}
   const AdaptiveAvgPool2dOptions options;
   Tensor forward(const Tensor& x) override { return adaptive_avg_pool2d(x, options.output_size); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 };
 
@@ -130,12 +141,14 @@ class Flatten : public Module {
   explicit Flatten(const FlattenOptions& o = {}) : options(o) {}
   const FlattenOptions options;
   Tensor forward(const Tensor& x) override { return x.flatten(options.start_dim, options.end_dim); }
+  bool by_rows() const override { return options.start_dim >= 1; }
   std::string describe() const override;
 };
 
 class Identity : public Module {
  public:
   Tensor forward(const Tensor& x) override { return x; }
+  bool by_rows() const override { return true; }
   std::string describe() const override { return "Identity()"; }
 };
 

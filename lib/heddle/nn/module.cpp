@@ -7,6 +7,7 @@
 
 #include "heddle/base/check.hpp"
 #include "heddle/core/observe.hpp"
+#include "heddle/nn/blocks.hpp"
 
 namespace heddle::nn {
 namespace {
@@ -65,11 +66,19 @@ Tensor Module::operator()(const Tensor& x) {
     walk_modules(*this, "", [](const std::string& path, Module& m) { m.path_ = path; });
     named_ = true;
   }
+  const bool outermost = depth == 0;
   Deeper deeper;
   Tensor y = guarded([&] {
-    if (!observed()) return forward(x);
-    const Scope scope(path_, type_name(), x);
-    return scope.output(forward(x));
+    // An observer is told of layers on its own thread, so the batch stays in one piece.
+    if (observed()) {
+      const Scope scope(path_, type_name(), x);
+      return scope.output(forward(x));
+    }
+    if (outermost && runs_in_blocks(*this, x)) return forward_in_blocks(*this, x, [this](const Tensor& part) {
+      Deeper deeper;
+      return forward(part);
+    });
+    return forward(x);
   });
   if (has_hooks()) {
     const auto hooks = *hooks_;

@@ -78,6 +78,11 @@ class Module {
   /// What describe() begins with: "Conv2d".
   std::string type_name() const;
 
+  /// Whether row i of the output depends on row i of the input alone, and forward may run on several threads at once, for
+  /// different rows; a module with parts answers for itself, not for them. Such networks are run a few images at a time
+  /// (blocks.hpp). The default, for modules of your own, is false.
+  virtual bool by_rows() const { return false; }
+
   /// forward, then the hooks. An Error out of an op gets the path of the layer in front.
   Tensor operator()(const Tensor& x);
 

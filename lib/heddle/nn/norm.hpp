@@ -41,6 +41,7 @@ class BatchNorm2d : public Norm {
   const BatchNorm2dOptions options;
 
   void members(Members& m) override;
+  bool by_rows() const override { return !training() && running_mean.defined(); }
   std::string describe() const override;
 
  protected:
@@ -62,6 +63,7 @@ class GroupNorm : public Norm {
   const GroupNormOptions options;
 
   void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 
  protected:
@@ -84,6 +86,7 @@ class LayerNorm : public Norm {
   const LayerNormOptions options;
 
   void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 
  protected:
@@ -105,6 +108,7 @@ class InstanceNorm2d : public Norm {
   const InstanceNorm2dOptions options;
 
   void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
+  bool by_rows() const override { return true; }
   std::string describe() const override;
 
  protected:

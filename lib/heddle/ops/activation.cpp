@@ -72,7 +72,9 @@ Tensor dropout(std::string_view where, const Tensor& x, double p, bool training,
   if (!training || p == 0) return x;
   if (p == 1) return mul(x, 0.0);
   const std::int64_t planes = by_plane ? x.size(0) * x.size(1) : 1;
-  const kernels::Dropout drop{static_cast<float>(p), by_plane, default_generator().next(kernels::Purpose::dropout)};
+  Generator& generator = default_generator();
+  const std::int64_t row = x.dim() == 0 || x.size(0) == 0 ? 0 : by_plane ? x.size(1) : x.numel() / x.size(0);
+  const kernels::Dropout drop{static_cast<float>(p), by_plane, generator.next(kernels::Purpose::dropout), generator.first_row() * row};
   Tensor y = empty(x.shape(), x.options());
   apply_dropout(where, planes, drop, dense(x), y);
   return record(where, {x}, y, [planes, drop, name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {

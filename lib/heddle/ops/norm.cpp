@@ -24,7 +24,9 @@ kernels::Dropout dropout_of(const DropoutSpec& spec, std::string_view where, con
   if (spec.planes)
     check(x.dim() >= 2 && x.size(0) * x.size(1) * plane == x.numel(), where,
           "expected a dropout of planes beside a norm that keeps the planes of [n, c, ...] whole, got input {}", x.shape());
-  return {static_cast<float>(spec.p), spec.planes, default_generator().next(kernels::Purpose::dropout)};
+  Generator& generator = default_generator();
+  const std::int64_t row = x.numel() / x.size(0) / (spec.planes ? plane : 1);
+  return {static_cast<float>(spec.p), spec.planes, generator.next(kernels::Purpose::dropout), generator.first_row() * row};
 }
 
 // The kernels' description of the neighbours, `plane` being the elements of what they take for one plane.

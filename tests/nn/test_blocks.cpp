@@ -1,0 +1,152 @@
+// Running a network a few images at a time gives what running it whole gives.
+#include <cmath>
+
+#include "heddle/heddle.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/threads.hpp"
+
+using namespace heddle;
+
+namespace {
+
+struct BlocksOff {
+  BlocksOff() { nn::set_blocks(false); }
+  ~BlocksOff() { nn::set_blocks(true); }
+};
+
+nn::Conv2d conv(int in, int out) {
+  return nn::Conv2d({.in_channels = in, .out_channels = out, .kernel_size = 3, .padding = 1});
+}
+
+// Every kind of layer that draws masks, with a skip.
+nn::Sequential network(const std::shared_ptr<nn::Module>& norm) {
+  manual_seed(5);
+  return nn::Sequential(
+      conv(3, 6), nn::ReLU(), nn::Dropout({.p = 0.2}), norm, nn::Dropout2d({.p = 0.3}),
+      nn::Residual(nn::Sequential(conv(6, 6), nn::GroupNorm({.num_groups = 2, .num_channels = 6}), nn::ReLU())),
+      nn::MaxPool2d(), nn::Dropout({.p = 0.1}), conv(6, 7), nn::LayerNorm({.normalized_shape = {7, 8, 8}}),
+      nn::AdaptiveAvgPool2d(), nn::Flatten(), nn::Dropout({.p = 0.1}), nn::Linear({.in_features = 7, .out_features = 4}));
+}
+std::shared_ptr<nn::Module> group_norm() {
+  return nn::share(nn::GroupNorm({.num_groups = 3, .num_channels = 6}));
+}
+
+struct Result {
+  std::vector<float> y, dx;
+  std::vector<std::vector<float>> gradients;
+  std::vector<float> drawn_next;
+};
+
+Result run(nn::Module& net, const Tensor& images) {
+  default_generator().manual_seed(9);
+  default_generator().begin_step(3);
+  Tensor x = images.clone();
+  x.requires_grad_();
+  net.zero_grad();
+  const Tensor y = net(x);
+  (y * y).sum().backward();
+  Result r{y.to_vector<float>(), x.grad().to_vector<float>(), {}, rand({5}).to_vector<float>()};
+  for (const Tensor& p : net.parameters()) r.gradients.push_back(p.grad().to_vector<float>());
+  return r;
+}
+
+double difference(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double worst = 0, scale = 1e-6;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
+    scale = std::max(scale, std::abs(static_cast<double>(a[i])));
+  }
+  return worst / scale;
+}
+
+// Counts its calls, and says or does not say that it goes by rows.
+struct Counter : nn::Module {
+  Counter(std::shared_ptr<int> count, bool rows) : calls(std::move(count)), rows(rows) {}
+  std::shared_ptr<int> calls;
+  bool rows;
+  Tensor forward(const Tensor& x) override {
+    ++*calls;
+    return x;
+  }
+  bool by_rows() const override { return rows; }
+};
+
+}  // namespace
+
+TEST_CASE("blocks of images: outputs and masks to the bit, gradients but for the order of their sums") {
+  for (const std::int64_t n : {7, 32, 45}) {
+    auto net = network(group_norm());
+    const Tensor x = randn({n, 3, 16, 16});
+    const Result blocks = run(net, x);
+    BlocksOff off;
+    const Result whole = run(net, x);
+    CHECK(blocks.y == whole.y);
+    CHECK(blocks.dx == whole.dx);
+    CHECK(blocks.drawn_next == whole.drawn_next);
+    REQUIRE(blocks.gradients.size() == whole.gradients.size());
+    for (std::size_t i = 0; i < whole.gradients.size(); ++i) CHECK(difference(whole.gradients[i], blocks.gradients[i]) < 1e-5);
+  }
+}
+
+TEST_CASE("blocks of images: the same bits on any number of threads") {
+  auto net = network(group_norm());
+  const Tensor x = randn({45, 3, 16, 16});
+  test::same_on_any_threads([&] {
+    const Result r = run(net, x);
+    std::vector<float> all = r.y;
+    all.insert(all.end(), r.dx.begin(), r.dx.end());
+    for (const auto& g : r.gradients) all.insert(all.end(), g.begin(), g.end());
+    return all;
+  });
+}
+
+TEST_CASE("blocks of images: evaluation with batch norm") {
+  auto net = network(nn::share(nn::BatchNorm2d({.num_features = 6})));
+  const Tensor x = randn({32, 3, 16, 16});
+  net(x);  // running statistics
+  net.eval();
+  NoGradGuard guard;
+  const auto blocks = net(x).to_vector<float>();
+  {
+    BlocksOff off;
+    CHECK(net(x).to_vector<float>() == blocks);
+  }
+}
+
+TEST_CASE("blocks of images: gradients add up, and a kept graph can be walked again") {
+  auto net = network(group_norm());
+  const Tensor x = randn({32, 3, 16, 16});
+  const Tensor loss = net(x).sum();
+  loss.backward({}, true);
+  const Tensor weight = net.parameters()[0];
+  const auto once = weight.grad().to_vector<float>();
+  loss.backward();
+  const auto twice = weight.grad().to_vector<float>();
+  for (std::size_t i = 0; i < once.size(); ++i) CHECK(twice[i] == 2 * once[i]);
+  CHECK_THROWS_AS(loss.backward(), Error);
+}
+
+TEST_CASE("blocks of images: only where every module goes by rows and none is watched") {
+  const Tensor x = randn({32, 3, 16, 16});
+  set_num_threads(1);  // the counters are plain
+  const auto calls_of = [&](bool rows, bool hooked) {
+    auto calls = std::make_shared<int>(0);
+    nn::Sequential net(conv(3, 4), Counter(calls, rows));
+    if (hooked) net[0].register_forward_hook([](nn::Module&, const Tensor&, const Tensor&) {});
+    net(x);
+    return *calls;
+  };
+  CHECK(calls_of(true, false) > 1);
+  CHECK(calls_of(false, false) == 1);
+  CHECK(calls_of(true, true) == 1);
+  set_num_threads(0);
+  nn::Sequential training(conv(3, 6), nn::BatchNorm2d({.num_features = 6}));
+  const Tensor y = training(x);  // statistics of the whole batch, not of a block
+  CHECK(std::abs(y.mean().item<double>()) < 1e-5);
+}
+
+TEST_CASE("blocks of images: an error speaks of the whole batch") {
+  nn::Sequential net(conv(4, 6), nn::ReLU());
+  CHECK_THROWS_WITH(net(randn({32, 3, 16, 16})), Catch::Matchers::ContainsSubstring("[32, 3, 16, 16]"));
+}
