@@ -7,9 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "options.hpp"
-#include "train.hpp"
+#include "run.hpp"
 
 namespace cifar10 {
 namespace {
@@ -71,7 +72,20 @@ void compare(const CompareOptions& options) {
   const std::string table = report::comparison_table(comparison);
   fs::create_directories(out);
   report::write_comparison(out, comparison);
-  fmt::print("{}Comparison: {} (compare.png, compare.txt)\n", table, (out / "compare.html").string());
+  tell("{}Comparison: {} (compare.png, compare.txt)\n", table, (out / "compare.html").string());
+  auto runs = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < comparison.runs.size(); ++i) {
+    const auto& run = comparison.runs[i];
+    nlohmann::ordered_json row = {{"name", run.name}, {"folder", options.runs[i].string()}, {"epochs", run.epochs.size()}};
+    const auto best = std::max_element(run.epochs.begin(), run.epochs.end(),
+                                       [](const auto& a, const auto& b) { return a.test_accuracy < b.test_accuracy; });
+    if (best != run.epochs.end())
+      row.update({{"test_accuracy", run.epochs.back().test_accuracy},
+                  {"best_test_accuracy", best->test_accuracy},
+                  {"best_epoch", best->epoch}});
+    runs.push_back(std::move(row));
+  }
+  record("comparison", {{"folder", out.string()}, {"title", comparison.title}, {"runs", runs}});
 }
 
 void add_compare(CLI::App& app) {
@@ -83,6 +97,10 @@ void add_compare(CLI::App& app) {
   command->add_option("--out", options->out,
                       "Folder for compare.html, compare.png and compare.txt; default: a new one under runs/");
   command->add_option("--title", options->title, "For the page and the picture");
+  command->footer(
+      "Examples:\n"
+      "  cifar10 compare runs/compact-batch runs/compact-group runs/compact-layer\n"
+      "  cifar10 compare runs/* --out runs/all --title 'All of them'");
   command->callback([options] { compare(*options); });
 }
 

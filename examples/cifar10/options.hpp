@@ -21,8 +21,16 @@ struct TrainOptions {
   std::optional<double> lr = {}, momentum = {};
   std::uint64_t seed = 1;
   int threads = 0;
-  std::int64_t limit = 0;  ///< train on the first images only; 0: all
+  std::int64_t limit = 0, test_limit = 0;  ///< train, or test, on the first images only; 0: all
   bool augment = true;
+  std::filesystem::path resume = {};  ///< the folder of a run to go on with; empty: a new run
+  int save_every = 0;                 ///< keep the checkpoint of every so many epochs; 0: none but the last and the best
+  std::int64_t save_every_steps = 0;  ///< save the last checkpoint also within epochs; 0: only at their ends
+};
+
+/// A training that a signal ended; it was saved, and the user was told.
+struct Interrupted {
+  int signal;
 };
 
 struct SummaryOptions {

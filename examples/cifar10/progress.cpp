@@ -1,11 +1,11 @@
 #include "progress.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <string>
+
+#include "console.hpp"
 
 namespace cifar10 {
 
@@ -18,34 +18,45 @@ std::string clock_time(double seconds) {
   return hours ? fmt::format("{}:{:02}:{:02}", hours, minutes, whole % 60) : fmt::format("{}:{:02}", minutes, whole % 60);
 }
 
-ProgressPrinter::ProgressPrinter(int epochs) : epochs_(epochs), terminal_(isatty(STDOUT_FILENO)) {}
+double seconds_left(const Progress& p, double test_seconds) {
+  const double a_step = p.seconds / static_cast<double>(std::max<std::int64_t>(p.step, 1));
+  const auto steps = static_cast<double>(p.steps - p.step + (p.epochs - p.epoch) * p.steps);
+  return a_step * steps + test_seconds * (p.epochs - p.epoch + 1);
+}
+
+ProgressPrinter::ProgressPrinter(int epochs) : epochs_(epochs), bar_(is_terminal(stderr) && !is_quiet()) {}
 
 void ProgressPrinter::step(const Progress& p) {
-  if (!terminal_) return;
-  const auto now = std::chrono::steady_clock::now();
+  if (!bar_) return;
+  const auto now = last_step_ = Clock::now();
   // Reading the meter waits for the device, so the bar is drawn ten times a second at most.
   if (p.step != p.steps && now - last_ < std::chrono::milliseconds(100)) return;
   last_ = now;
   drawn_ = true;
   constexpr int width = 24;
   const double done = static_cast<double>(p.step) / static_cast<double>(std::max<std::int64_t>(p.steps, 1));
-  const int filled = static_cast<int>(done * width);
+  const auto filled = static_cast<std::size_t>(done * width);
   const auto metrics = p.meter->read();
-  fmt::print("\repoch {}/{} [{}{}] {:3.0f}%  loss {:.4f}  train {:.2f}%  {:.0f} images/s  {} left\033[K", p.epoch, p.epochs,
-             std::string(static_cast<std::size_t>(filled), '='), std::string(static_cast<std::size_t>(width - filled), ' '), 100 * done,
-             metrics.loss, metrics.accuracy, static_cast<double>(p.images) / p.seconds, clock_time(p.seconds / done - p.seconds));
   std::fflush(stdout);
+  fmt::print(stderr, "\repoch {}/{} [{}{}] {:3.0f}%  loss {:.4f}  train {:.2f}%  {:.0f} images/s  {} left\033[K", p.epoch,
+             p.epochs, colored(stderr, Color::green, std::string(filled, '=')), std::string(width - filled, ' '), 100 * done,
+             metrics.loss, metrics.accuracy, static_cast<double>(p.images) / p.seconds,
+             clock_time(seconds_left(p, test_seconds_)));
+  std::fflush(stderr);
 }
 
 void ProgressPrinter::clear_line() {
-  if (drawn_) fmt::print("\r\033[K");
+  if (!drawn_) return;
+  fmt::print(stderr, "\r\033[K");
+  std::fflush(stderr);
   drawn_ = false;
 }
 
 void ProgressPrinter::epoch(const EpochResult& r) {
   clear_line();
-  fmt::print("epoch {}/{}  lr {:.4g}  loss {:.4f}  train {:.2f}%  test loss {:.4f}  test {:.2f}%  {:.1f} s  {:.0f} images/s\n", r.epoch,
-             epochs_, r.lr, r.train.loss, r.train.accuracy, r.test.loss, r.test.accuracy, r.seconds, r.images_per_second);
+  if (bar_) test_seconds_ = std::chrono::duration<double>(Clock::now() - last_step_).count();
+  say("epoch {}/{}  lr {:.4g}  loss {:.4f}  train {:.2f}%  test loss {:.4f}  test {:.2f}%  {:.1f} s  {:.0f} images/s\n",
+      r.epoch, epochs_, r.lr, r.train.loss, r.train.accuracy, r.test.loss, r.test.accuracy, r.seconds, r.images_per_second);
   std::fflush(stdout);
 }
 

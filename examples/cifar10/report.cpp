@@ -14,16 +14,6 @@ using namespace heddle;
 constexpr std::size_t shown_mistakes = 40;
 constexpr int samples_of_a_class = 10;
 
-std::string quoted(const std::string& word) {
-  const bool plain =
-      !word.empty() &&
-      word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:=,+@%") == std::string::npos;
-  if (plain) return word;
-  std::string text = "'";
-  for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
-
 void add_predictions(report::RunReport& r, Net& net, const ReportInput& input) {
   const auto said = train::predict(net, input.test_loader);
   const std::size_t classes = r.class_names.size();
@@ -95,6 +85,16 @@ report::Facts environment_of(const DeviceChoice& device) {
 
 }  // namespace
 
+std::string quoted(const std::string& word) {
+  const bool plain =
+      !word.empty() &&
+      word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:=,+@%") == std::string::npos;
+  if (plain) return word;
+  std::string text = "'";
+  for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
 std::string command_of(const TrainOptions& options) {
   const TrainOptions usual;
   std::string command = "cifar10 train --arch " + quoted(options.arch) + " --norm " + quoted(options.norm);
@@ -107,6 +107,7 @@ std::string command_of(const TrainOptions& options) {
   if (options.lr) add("--lr", fmt::format("{}", *options.lr));
   if (options.momentum) add("--momentum", fmt::format("{}", *options.momentum));
   if (options.limit != usual.limit) add("--limit", std::to_string(options.limit));
+  if (options.test_limit != usual.test_limit) add("--test-limit", std::to_string(options.test_limit));
   if (options.augment != usual.augment) command += " --no-augment";
   if (options.device != usual.device) add("--device", options.device);
   if (options.threads != usual.threads) add("--threads", std::to_string(options.threads));

@@ -9,6 +9,8 @@
 
 namespace cifar10 {
 
+/// A word as a shell takes it for one.
+std::string quoted(const std::string& word);
 /// The command that trains this again, quoted for a shell; options at their defaults are left out, the seed is not.
 std::string command_of(const TrainOptions& options);
 

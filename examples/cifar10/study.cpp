@@ -1,11 +1,11 @@
 // cifar10 study: one architecture with each of its norms, and the comparison.
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "console.hpp"
 #include "model.hpp"
 #include "options.hpp"
+#include "run.hpp"
 #include "train.hpp"
 
 namespace cifar10 {
@@ -23,10 +23,10 @@ void study(const TrainOptions& options) {
     TrainOptions one = options;
     one.norm = name_of(norm);
     one.out = out / one.norm;
-    fmt::print("\n{} norm, {} of {}\n", one.norm, comparison.runs.size() + 1, architecture.norms.size());
+    say("\n{} norm, {} of {}\n", one.norm, comparison.runs.size() + 1, architecture.norms.size());
     comparison.runs.push_back(train(one));
   }
-  fmt::print("\n");
+  say("\n");
   compare(comparison);
 }
 
@@ -36,6 +36,11 @@ void add_study(CLI::App& app) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = app.add_subcommand("study", "Train an architecture with each of its norms, and compare them");
   add_training_options(command, options);
+  command->footer(
+      "Examples:\n"
+      "  cifar10 study --arch compact --epochs 3\n"
+      "  cifar10 study --arch residual --out runs/residual-norms\n\n"
+      "Each norm's run is a folder of its own in there; one that was stopped goes on with 'cifar10 train --resume FOLDER'.");
   command->callback([options] { study(*options); });
 }
 

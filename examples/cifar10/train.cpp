@@ -5,14 +5,18 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model.hpp"
 #include "options.hpp"
 #include "progress.hpp"
 #include "report.hpp"
+#include "run.hpp"
+#include "suggest.hpp"
 
 namespace cifar10 {
 namespace {
@@ -20,110 +24,50 @@ namespace {
 using namespace heddle;
 namespace fs = std::filesystem;
 
-// The recipe with what the command line changes.
-Recipe chosen_recipe(const Architecture& architecture, const TrainOptions& options) {
-  Recipe recipe = architecture.recipe;
-  recipe.epochs = options.epochs.value_or(recipe.epochs);
-  recipe.batch = options.batch.value_or(recipe.batch);
-  recipe.momentum = options.momentum.value_or(recipe.momentum);
-  if (options.lr) {
-    for (auto& [epoch, lr] : recipe.points) lr *= *options.lr / recipe.lr;
-    recipe.lr = *options.lr;
-  }
-  if (!options.augment) recipe.augmentation.clear();
-  // A piecewise schedule ends with the training, however long that is.
-  if (!recipe.points.empty() && options.epochs) {
-    auto& last = recipe.points.back();
-    const auto& before = recipe.points[recipe.points.size() - 2];
-    last.first = std::max<double>(recipe.epochs, before.first + 1);
-  }
-  return recipe;
-}
-
-std::unique_ptr<optim::LRScheduler> make_schedule(const Recipe& recipe, optim::Optimizer& optimizer,
-                                                  std::int64_t steps_per_epoch) {
-  switch (recipe.schedule) {
-    case ScheduleKind::one_cycle:
-      return std::make_unique<optim::OneCycleLR>(
-          optimizer, optim::OneCycleLR::Options{.max_lr = recipe.lr, .total_steps = steps_per_epoch * recipe.epochs});
-    case ScheduleKind::points:
-      return std::make_unique<optim::PiecewiseLinear>(
-          optimizer,
-          optim::PiecewiseLinear::Options{.points = recipe.points, .steps_per_unit = steps_per_epoch, .staircase = true});
-    default:
-      return nullptr;
+// Runs f; an Error out of it (a full disk) is told with the way back.
+template <class F>
+void with_way_back(const fs::path& folder, const train::CheckpointFolder& checkpoints, F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    if (!checkpoints.contains()) throw;
+    throw Error(fmt::format("{}\nThe last checkpoint is whole. Go on with: {}", error.what(), resume_command(folder)));
   }
 }
 
-// What a run leaves.
-bool is_result(const fs::path& path) {
-  static const char* const names[] = {"metrics.csv", "config.json",       "model.safetensors", "report.html",
-                                      "curves.png",  "misclassified.png", "confusion.png",     "samples.png"};
-  const std::string name = path.filename().string();
-  return std::find(std::begin(names), std::end(names), name) != std::end(names) || name.rfind("events.out.tfevents.", 0) == 0;
+report::MetricsRow row_of(const train::EpochResult& r) {
+  return {r.epoch, r.lr, r.train.loss, r.train.accuracy, r.test.loss, r.test.accuracy, r.seconds, r.images_per_second};
 }
 
-// A folder for this run. One that is named keeps an earlier run's files, moved into previous-1, previous-2, ...; one that is
-// not named is a new one.
-fs::path make_run_folder(const TrainOptions& options) {
-  const fs::path folder =
-      options.out.empty() ? new_folder(fs::path("runs") / (options.arch + "-" + options.norm)) : options.out;
-  fs::create_directories(folder);
-  std::vector<fs::path> earlier;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (is_result(entry.path())) earlier.push_back(entry.path());
-  if (!earlier.empty()) {
-    int n = 1;
-    while (fs::exists(folder / ("previous-" + std::to_string(n)))) ++n;
-    const fs::path shelf = folder / ("previous-" + std::to_string(n));
-    fs::create_directories(shelf);
-    for (const auto& path : earlier) fs::rename(path, shelf / path.filename());
-    fmt::print("Moved the earlier run's files to {}\n", shelf.string());
-  }
-  return folder;
+std::vector<report::MetricsRow> rows_of(const std::vector<train::EpochResult>& history) {
+  std::vector<report::MetricsRow> rows;
+  for (const auto& epoch : history) rows.push_back(row_of(epoch));
+  return rows;
 }
 
-nlohmann::ordered_json config_of(const TrainOptions& options, const Recipe& recipe, const data::DataChoice& data, Device device,
-                                 std::int64_t parameters, const data::Transform& transform) {
-  const char* const schedules[] = {"constant", "one_cycle", "points"};
-  return {{"arch", options.arch},
-          {"norm", options.norm},
-          {"parameters", parameters},
-          {"epochs", recipe.epochs},
-          {"batch", recipe.batch},
-          {"optimizer", "SGD"},
-          {"lr", recipe.lr},
-          {"momentum", recipe.momentum},
-          {"schedule", schedules[static_cast<int>(recipe.schedule)]},
-          {"transform", transform.str()},
-          {"seed", options.seed},
-          {"device", device.str()},
-          {"threads", get_num_threads()},
-          {"data", data.message},
-          {"synthetic", data.synthetic},
-          {"train_images", data.train.size()},
-          {"test_images", data.test.size()},
-          {"command", command_of(options)}};
+// The first epoch of the highest test accuracy.
+const train::EpochResult& best_of(const std::vector<train::EpochResult>& history) {
+  return *std::max_element(history.begin(), history.end(),
+                           [](const auto& a, const auto& b) { return a.test.accuracy < b.test.accuracy; });
 }
 
-report::Facts facts_of(const nlohmann::ordered_json& config) {
-  report::Facts facts;
-  for (const auto& [name, value] : config.items())
-    if (name != "command") facts.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
-  return facts;
+nlohmann::ordered_json json_of(const train::EpochResult& r) {
+  return {{"epoch", r.epoch},           {"lr", r.lr},
+          {"train_loss", r.train.loss}, {"train_accuracy", r.train.accuracy},
+          {"test_loss", r.test.loss},   {"test_accuracy", r.test.accuracy},
+          {"seconds", r.seconds},       {"images_per_second", r.images_per_second}};
 }
 
-std::int64_t batches_of(std::int64_t images, std::int64_t batch) {
-  return (images + batch - 1) / batch;
+// Says that a signal ended the training, and how it goes on.
+[[noreturn]] void leave(int signal, const fs::path& folder, const train::TrainerState& state) {
+  const char* name = signal == SIGINT ? "SIGINT" : "SIGTERM";
+  record("interrupted", {{"signal", name}, {"step", state.step}, {"resume", resume_command(folder)}});
+  print_error(fmt::format("stopped by {} after step {} ({} epochs and {} batches), which is saved. Go on with: {}", name,
+                          state.step, state.epoch, state.batch, resume_command(folder)));
+  throw Interrupted{signal};
 }
 
 }  // namespace
-
-fs::path new_folder(const fs::path& base) {
-  fs::path folder = base;
-  for (int n = 2; fs::exists(folder); ++n) folder = base.string() + "-" + std::to_string(n);
-  return folder;
-}
 
 fs::path train(const TrainOptions& options) {
   const Architecture& architecture = find_architecture(options.arch);
@@ -131,11 +75,16 @@ fs::path train(const TrainOptions& options) {
   const Recipe recipe = chosen_recipe(architecture, options);
   set_num_threads(options.threads);
   const DeviceChoice choice = choose_device(options.device);
-  fmt::print("Device: {}\n", choice.reason);
+  say("Device: {}\n", choice.reason);
 
-  data::DataChoice data = data::find_cifar10({.folder = options.data});
-  fmt::print("Data: {}\n", data.message);
+  // Drawn images cost time to draw: only those are that a limit leaves.
+  const auto drawn = [](std::int64_t limit, std::int64_t all) { return limit > 0 ? std::min(limit, all) : all; };
+  data::DataChoice data = data::find_cifar10({.folder = options.data,
+                                              .synthetic_train = drawn(options.limit, 50000),
+                                              .synthetic_test = drawn(options.test_limit, 10000)});
+  say("Data: {}\n", data.message);
   if (options.limit > 0) data.train = data.train.subset(std::min(options.limit, data.train.size()));
+  if (options.test_limit > 0) data.test = data.test.subset(std::min(options.test_limit, data.test.size()));
 
   manual_seed(options.seed);
   Net net = architecture.build(norm);
@@ -152,54 +101,106 @@ fs::path train(const TrainOptions& options) {
       {.batch_size = 500, .transform = {data::Normalize{.mean = data::cifar10_mean, .std = data::cifar10_std}}});
 
   optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
-  const auto schedule = make_schedule(recipe, optimizer, batches_of(data.train.size(), recipe.batch));
+  const auto schedule = make_schedule(recipe, optimizer, train_loader.size());
 
-  const fs::path folder = make_run_folder(options);
-  const auto config = config_of(options, recipe, data, choice.device, net.num_parameters(), augmented);
-  write_file(folder / "config.json", config.dump(2) + "\n");
-  report::MetricsCsv csv(folder / "metrics.csv");
-  report::EventFile events(folder);
-  std::vector<report::MetricsRow> rows;
-  fmt::print("Training {} with {} norm ({} parameters) for {} epochs, batch {}, on {} images\n", options.arch, options.norm,
-             net.num_parameters(), recipe.epochs, recipe.batch, data.train.size());
+  const bool goes_on = !options.resume.empty();
+  const auto config = config_of(options, recipe, data, choice, net.num_parameters(), augmented);
+  const train::Config same = decisive(config);
+  const fs::path folder = goes_on ? options.resume : make_run_folder(options);
+  if (!goes_on) write_file(folder / "config.json", config.dump(2) + "\n");
+  train::CheckpointFolder checkpoints(folder / "checkpoints");
+  train::TrainerState state;
+  if (goes_on && checkpoints.contains()) {
+    const auto saved = checkpoints.load();
+    train::check_same(saved.config, same);
+    train::restore(saved, net, optimizer, schedule.get(), state);
+    say("Going on with {} after {} epochs and {} batches (step {})\n", folder.string(), state.epoch, state.batch, state.step);
+  }
+  report::MetricsCsv csv(folder / "metrics.csv", rows_of(state.history));
+  report::EventFile events(folder, goes_on ? std::optional<std::int64_t>(state.epoch + 1) : std::nullopt);
+  if (state.epoch == recipe.epochs)
+    say("All {} epochs were done: only the report is written again\n", recipe.epochs);
+  else
+    say("Training {} with {} norm ({} parameters) for {} epochs, batch {}, on {} images\n", options.arch, options.norm,
+        net.num_parameters(), recipe.epochs, recipe.batch, data.train.size());
+  record("begin", {{"folder", folder.string()}, {"step", state.step}, {"config", config}});
 
-  ProgressPrinter printer(recipe.epochs);
-  const auto history = train::fit(net, optimizer, schedule.get(), train_loader, test_loader,
-                                  {.epochs = recipe.epochs,
-                                   .seed = options.seed,
-                                   .on_step = [&](const train::Progress& p) { printer.step(p); },
-                                   .on_epoch =
-                                       [&](const train::EpochResult& r) {
-                                         printer.epoch(r);
-                                         rows.push_back({r.epoch, r.lr, r.train.loss, r.train.accuracy, r.test.loss,
-                                                         r.test.accuracy, r.seconds, r.images_per_second});
-                                         csv.add(rows.back());
-                                         events.add(r.epoch, report::scalars_of(rows.back()));
-                                         return true;
-                                       }});
-  save_safetensors(
-      folder / "model.safetensors",
-      {.tensors = net.state_dict(), .metadata = {{"format", "pt"}, {"arch", options.arch}, {"norm", options.norm}}});
-  report::write_report(folder, make_report(net, {.options = options,
-                                                 .recipe = recipe,
-                                                 .data = data,
-                                                 .device = choice,
-                                                 .test_loader = test_loader,
-                                                 .epochs = rows,
-                                                 .configuration = facts_of(config)}));
-  const auto best = std::max_element(history.begin(), history.end(),
-                                     [](const auto& a, const auto& b) { return a.test.accuracy < b.test.accuracy; });
-  fmt::print(
-      "Test accuracy {:.2f}% (best {:.2f}%, epoch {}){}\nResults: {} (model.safetensors, metrics.csv, config.json, events for "
-      "TensorBoard)\nReport: {}\n",
-      history.back().test.accuracy, best->test.accuracy, best->epoch,
+  const auto save = [&](const std::vector<std::string>& names) {
+    checkpoints.save(train::make_checkpoint(net, optimizer, schedule.get(), state, same), names);
+  };
+  const auto on_step = [&](const train::Progress& p, ProgressPrinter& printer) {
+    printer.step(p);
+    if (options.save_every_steps > 0 && state.step % options.save_every_steps == 0) save({"last"});
+  };
+  // What a run that is killed has told is on the disk first; the checkpoint that goes on from it comes last.
+  const auto on_epoch = [&](const train::EpochResult& r, ProgressPrinter& printer) {
+    csv.add(row_of(r));
+    events.add(r.epoch, report::scalars_of(row_of(r)));
+    printer.epoch(r);
+    record("epoch", json_of(r));
+    std::vector<std::string> names;
+    if (options.save_every > 0 && r.epoch % options.save_every == 0) names.push_back(fmt::format("epoch-{:04}", r.epoch));
+    if (best_of(state.history).epoch == r.epoch) names.push_back("best");
+    names.push_back("last");
+    save(names);
+  };
+  {
+    const train::SignalWatch signals;
+    ProgressPrinter printer(recipe.epochs);
+    train::fit(net, optimizer, schedule.get(), train_loader, test_loader,
+               {.epochs = recipe.epochs,
+                .seed = options.seed,
+                .state = &state,
+                .on_step =
+                    [&](const train::Progress& p) {
+                      with_way_back(folder, checkpoints, [&] { on_step(p, printer); });
+                      return signals.received() == 0;
+                    },
+                .on_epoch =
+                    [&](const train::EpochResult& r) {
+                      with_way_back(folder, checkpoints, [&] { on_epoch(r, printer); });
+                      return signals.received() == 0;
+                    }});
+    if (signals.received()) {
+      printer.clear_line();
+      with_way_back(folder, checkpoints, [&] { save({"last"}); });
+      leave(signals.received(), folder, state);
+    }
+  }
+  with_way_back(folder, checkpoints, [&] {
+    save_safetensors(
+        folder / "model.safetensors",
+        {.tensors = net.state_dict(), .metadata = {{"format", "pt"}, {"arch", options.arch}, {"norm", options.norm}}});
+    report::write_report(folder, make_report(net, {.options = options,
+                                                   .recipe = recipe,
+                                                   .data = data,
+                                                   .device = choice,
+                                                   .test_loader = test_loader,
+                                                   .epochs = rows_of(state.history),
+                                                   .configuration = facts_of(config)}));
+  });
+  const auto &last = state.history.back(), &best = best_of(state.history);
+  tell(
+      "Test accuracy {} (best {:.2f}%, epoch {}){}\nResults: {} (model.safetensors, checkpoints, metrics.csv, config.json, "
+      "events "
+      "for TensorBoard)\nReport: {}\n",
+      colored(stdout, Color::bold, fmt::format("{:.2f}%", last.test.accuracy)), best.test.accuracy, best.epoch,
       data.synthetic ? ", on drawn images: it says nothing about CIFAR-10" : "", folder.string(),
       (folder / "report.html").string());
+  record("end", {{"folder", folder.string()},
+                 {"test_accuracy", last.test.accuracy},
+                 {"test_loss", last.test.loss},
+                 {"best_test_accuracy", best.test.accuracy},
+                 {"best_epoch", best.epoch},
+                 {"synthetic", data.synthetic},
+                 {"report", (folder / "report.html").string()}});
   return folder;
 }
 
 void add_training_options(CLI::App* command, const std::shared_ptr<TrainOptions>& options) {
-  command->add_option("--arch", options->arch, "transition, dilated, residual, bottleneck or compact")->capture_default_str();
+  command->add_option("--arch", options->arch, "transition, dilated, residual, bottleneck or compact")
+      ->capture_default_str()
+      ->check(one_of(architecture_names()));
   command->add_option(
       "--data", options->data,
       "Folder of cifar-10-batches-bin, or 'synthetic'; default: $CIFAR10_DIR, ./data, a download, a synthetic stand-in");
@@ -212,9 +213,17 @@ void add_training_options(CLI::App* command, const std::shared_ptr<TrainOptions>
   command->add_option("--threads", options->threads, "CPU threads; 0: one for each core")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str()->check(device_name());
   command->add_option("--limit", options->limit, "Train on the first N images only")->check(CLI::NonNegativeNumber);
+  command->add_option("--test-limit", options->test_limit, "Test on the first N images only")->check(CLI::NonNegativeNumber);
   command->add_flag("--augment,!--no-augment", options->augment, "The recipe's augmentation (default), or none");
+  command
+      ->add_option("--save-every", options->save_every, "Keep the checkpoint of every N-th epoch, beside the last and the best")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--save-every-steps", options->save_every_steps,
+                   "Save the last checkpoint every N steps, not only each epoch")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--out", options->out, "Folder for the results; default: a new one under runs/");
 }
 
@@ -222,8 +231,20 @@ void add_train(CLI::App& app) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = app.add_subcommand("train", "Train a network, by default by its author's recipe");
   add_training_options(command, options);
-  command->add_option("--norm", options->norm, "batch, group or layer (dilated: batch)")->capture_default_str();
-  command->callback([options] { train(*options); });
+  command->add_option("--norm", options->norm, "batch, group or layer (dilated: batch)")
+      ->capture_default_str()
+      ->check(one_of({"batch", "group", "layer"}));
+  command->add_option("--resume", options->resume, "Folder of a run to go on with, by its own options, to the same bits")
+      ->excludes(command->get_option("--out"));
+  command->footer(
+      "Examples:\n"
+      "  cifar10 train --arch compact --norm group --epochs 3\n"
+      "  cifar10 train --data synthetic --limit 2000 --epochs 1   a first try, without a download\n"
+      "  cifar10 train --arch residual --out runs/mine            an earlier run there is kept, in previous-1\n"
+      "  cifar10 train --resume runs/mine                         goes on where it was stopped or killed\n"
+      "  cifar10 train --arch compact --json | jq .test_accuracy  lines for programs\n\n"
+      "Ctrl-C finishes the step and saves; a second one ends at once.");
+  command->callback([command, options] { train(options->resume.empty() ? *options : options_to_resume(*command, *options)); });
 }
 
 }  // namespace cifar10

@@ -12,9 +12,6 @@ namespace cifar10 {
 /// model.safetensors, report.html and its pictures at the end.
 std::filesystem::path train(const TrainOptions& options);
 
-/// `base`, or base-2, base-3, ... where that is taken. Creates nothing.
-std::filesystem::path new_folder(const std::filesystem::path& base);
-
 /// All options of a training but --norm.
 void add_training_options(CLI::App* command, const std::shared_ptr<TrainOptions>& options);
 

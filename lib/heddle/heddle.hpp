@@ -62,6 +62,8 @@
 #include "heddle/report/metrics_csv.hpp"
 #include "heddle/report/run_report.hpp"
 #include "heddle/report/surface.hpp"
+#include "heddle/train/checkpoint.hpp"
+#include "heddle/train/interrupt.hpp"
 #include "heddle/train/lr_finder.hpp"
 #include "heddle/train/meter.hpp"
 #include "heddle/train/trainer.hpp"

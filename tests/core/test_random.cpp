@@ -107,3 +107,17 @@ TEST_CASE("random numbers say what they expected", "[random]") {
   Tensor column = x.view_of_memory({4}, {4}, 0);
   require_error([&] { normal_(column, 0, 1); }, "[normal_] expected a dense tensor, got strides [4] for shape [4]");
 }
+
+TEST_CASE("A generator goes on from a state as it went on from there before") {
+  Generator generator(7);
+  generator.begin_step(3);
+  rand({2}, {}, generator);
+  const GeneratorState state = generator.get_state();
+  CHECK(state.seed == 7);
+  CHECK(state.step == 3);
+  CHECK(state.call == 1);
+  const auto first = randn({5}, {}, generator).to_vector<float>();
+  Generator other(1);
+  other.set_state(state);
+  CHECK(randn({5}, {}, other).to_vector<float>() == first);
+}

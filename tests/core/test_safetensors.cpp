@@ -124,6 +124,8 @@ TEST_CASE("a file that contradicts itself is refused with the reason") {
              ContainsSubstring("overlap"));
   CHECK_THAT(refusal(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})", 12),
              ContainsSubstring("gap at byte 4"));
+  CHECK_THAT(refusal(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8),
+             ContainsSubstring("'a' twice"));
   CHECK(refusal(R"({"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8) == "");
 }
 

@@ -6,6 +6,7 @@
 #include "heddle/heddle.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include "run.hpp"
 #include "tests/support/catch.hpp"
 #include "train.hpp"
 
@@ -44,7 +45,8 @@ TEST_CASE("a training leaves everything it promises, and a second one keeps the 
                                       .data = "synthetic",
                                       .out = folder.path / "run",
                                       .epochs = 1,
-                                      .limit = 512};
+                                      .limit = 512,
+                                      .test_limit = 500};
   CHECK(cifar10::train(options) == options.out);
   const std::vector<std::string> files = {"metrics.csv", "config.json",       "model.safetensors", "report.html",
                                           "curves.png",  "misclassified.png", "confusion.png",     "samples.png"};
@@ -56,7 +58,7 @@ TEST_CASE("a training leaves everything it promises, and a second one keeps the 
   const std::string page = read_file(options.out / "report.html");
   for (const char* part :
        {"compact, group norm", "37,098", "drawn images",
-        "cifar10 train --arch compact --norm group --data synthetic --epochs 1 --limit 512 --device cpu --seed 1"}) {
+        "cifar10 train --arch compact --norm group --data synthetic --epochs 1 --limit 512 --test-limit 500 --device cpu --seed 1"}) {
     INFO(part);
     CHECK(page.find(part) != std::string::npos);
   }

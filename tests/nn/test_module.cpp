@@ -98,11 +98,35 @@ TEST_CASE("state dictionaries travel, and strict loading lists what differs and 
   const auto text = message_of([&] { b.load_state_dict(state); });
   CHECK(text.find("missing: 0.weight") != std::string::npos);
   CHECK(text.find("unexpected: stem.weight") != std::string::npos);
-  CHECK(text.find("1.weight: expected [4], got [5]") != std::string::npos);
+  CHECK(text.find("1.weight: expected float32 [4], got float32 [5]") != std::string::npos);
   CHECK(b(x).to_vector<float>() == before);
   const auto report = b.load_state_dict(state, false);
   CHECK(report.missing == std::vector<std::string>{"0.weight"});
   CHECK(report.unexpected == std::vector<std::string>{"stem.weight"});
+}
+
+TEST_CASE("strict loading refuses other element types and names that are there twice, and changes nothing") {
+  manual_seed(1);
+  auto net = small_net();
+  const auto before = net.state_dict()[0].second.to_vector<float>();
+  auto state = net.state_dict();
+  for (auto& [name, t] : state) t = t.clone();
+  state[0].second = full(state[0].second.shape(), 2, {.dtype = float64});
+  CHECK(message_of([&] { net.load_state_dict(state); }).find("0.weight: expected float32 [4, 3, 3, 3], got float64") !=
+        std::string::npos);
+  CHECK(net.state_dict()[0].second.to_vector<float>() == before);
+  // Where the caller asks for what fits, another precision does, and an integer does not.
+  CHECK(net.load_state_dict(state, false).ok());
+  CHECK(net.state_dict()[0].second.to_vector<float>()[0] == 2);
+  state[0].second = zeros(state[0].second.shape(), {.dtype = int64});
+  CHECK(net.load_state_dict(state, false).mismatched.size() == 1);
+
+  auto twice = net.state_dict();
+  twice.push_back(twice[1]);
+  CHECK(message_of([&] { net.load_state_dict(twice); }).find("each name once, got 1.weight again") != std::string::npos);
+  CHECK(message_of([&] { net.load_state_dict(twice, false); }).find("again") != std::string::npos);
+  twice.back() = {"more", Tensor()};
+  CHECK(message_of([&] { net.load_state_dict(twice); }).find("undefined one for more") != std::string::npos);
 }
 
 TEST_CASE("to another type and back: leaves stay leaves that require gradients") {

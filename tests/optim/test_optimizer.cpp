@@ -77,14 +77,14 @@ void check_state(Make make) {
   };
   go(one, *first, schedule, 0, 7);
   const StateDict saved = first->state_dict();
-  const ScheduleState saved_schedule = schedule.state();
+  const ScheduleState saved_schedule = schedule.state_dict();
 
   Bowl two;
   for (std::size_t i = 0; i < two.p.size(); ++i) two.p[i].copy_(one.p[i]);
   auto second = make(two);
   OneCycleLR second_schedule(*second, {.max_lr = 0.2, .total_steps = 20});
   second->load_state_dict(saved);
-  second_schedule.load_state(saved_schedule);
+  second_schedule.load_state_dict(saved_schedule);
   go(one, *first, schedule, 7, 15);
   go(two, *second, second_schedule, 7, 15);
   REQUIRE(same_bits(one.values(), two.values()));
@@ -209,8 +209,11 @@ TEST_CASE("State that does not fit is refused, name by name, and changes nothing
   bad.tensors["state.7.momentum_buffer"] = zeros({1}, {.dtype = float64});
   REQUIRE_THROWS_WITH(sgd.load_state_dict(bad), Contains("missing: param_groups.0.lr") &&
                                                     Contains("unexpected: state.7.momentum_buffer, param_groups.1.lr") &&
-                                                    Contains("state.0.momentum_buffer (expected [3], got [4])"));
+                                                    Contains("state.0.momentum_buffer (expected float64 [3], got float64 [4])"));
   REQUIRE(sgd.momentum() == 0.9);
+  bad = good;
+  bad.tensors["state.0.momentum_buffer"] = zeros({3});
+  REQUIRE_THROWS_WITH(sgd.load_state_dict(bad), Contains("(expected float64 [3], got float32 [3])"));
 
   Adam adam(bowl.p);
   bowl.set_gradients(1);

@@ -110,8 +110,8 @@ TEST_CASE("A restored schedule goes on as the one it was saved from", "[schedule
     auto first = two_groups(), second = two_groups();
     auto schedule = make(*first), restored = make(*second);
     for (int step = 0; step < 8; ++step) schedule->step();
-    auto state = schedule->state();
-    restored->load_state(state);
+    auto state = schedule->state_dict();
+    restored->load_state_dict(state);
     for (int step = 8; step < schedule_steps; ++step) {
       INFO(name << ", step " << step);
       REQUIRE(second->lr(0) == first->lr(0));
@@ -121,22 +121,22 @@ TEST_CASE("A restored schedule goes on as the one it was saved from", "[schedule
       restored->step();
     }
     state.base_lrs.pop_back();
-    REQUIRE_THROWS_WITH(restored->load_state(state), Contains("2 groups"));
+    REQUIRE_THROWS_WITH(restored->load_state_dict(state), Contains("2 groups"));
   }
 }
 
 TEST_CASE("Base rates are restored with the state, through a warm-up too", "[schedule]") {
   auto sgd = two_groups();
   auto schedule = warmup(step_lr(*sgd));
-  auto state = schedule->state();
+  auto state = schedule->state_dict();
   REQUIRE(state.base_lrs == std::vector<double>{0.1, 0.03});
   state.base_lrs = {8, 4};
   state.last_step = 6;
-  schedule->load_state(state);
+  schedule->load_state_dict(state);
   REQUIRE(sgd->lr(0) == 8);
   REQUIRE(sgd->lr(1) == 4);
   state.last_step = 0;
-  schedule->load_state(state);
+  schedule->load_state_dict(state);
   REQUIRE(sgd->lr(0) == 2);
 }
 
@@ -159,10 +159,10 @@ TEST_CASE("ReduceLROnPlateau follows PyTorch, also when restored halfway", "[sch
       require_rates(*sgd, reference(name).rates[step]);
       if (step == schedule_steps) break;
       if (step == 9) {
-        const auto state = plateau->state();
+        const auto state = plateau->state_dict();
         sgd = two_groups();
         plateau = std::make_unique<Plateau>(*sgd, options);
-        plateau->load_state(state);
+        plateau->load_state_dict(state);
       }
       plateau->step(plateau_metrics[step]);
     }

@@ -148,3 +148,16 @@ TEST_CASE("two runs that begin in one second keep their own files") {
   std::filesystem::remove_all(folder);
   CHECK_THROWS_AS(report::EventFile(folder), Error);
 }
+
+// TensorBoard drops what it knows of a step and later ones when it meets a SessionLog of status START (1) at that step.
+TEST_CASE("a run that goes on tells TensorBoard from which step") {
+  const auto folder = fresh_folder();
+  report::EventFile events(folder, 4);
+  const auto all = records(read_file(events.path()));
+  REQUIRE(all.size() == 2);
+  const auto restart = fields(all[1]);
+  CHECK(number<std::int64_t>(restart.find(2)->second) == 4);
+  const auto log = fields(restart.find(7)->second);
+  CHECK(number<std::int64_t>(log.find(1)->second) == 1);
+  std::filesystem::remove_all(folder);
+}

@@ -21,6 +21,12 @@ TEST_CASE("metrics are on the disk after each epoch, and read back") {
   CHECK(rows[0].train_accuracy == 45.25);
   CHECK(rows[1].lr == 0.005);
   CHECK(rows[1].images_per_second == Approx(4166.7));
+  const std::string unbroken = read_file(path);
+  // A run that goes on begins with the rows it has.
+  MetricsCsv again(path, {rows[0]});
+  CHECK(report::read_metrics_csv(path).size() == 1);
+  again.add(rows[1]);
+  CHECK(read_file(path) == unbroken);
   write_file(path, std::string(MetricsCsv::header) + "\n1,2,3\n");
   CHECK_THROWS_WITH(report::read_metrics_csv(path), Catch::Matchers::Contains("expected eight numbers in line 2"));
   write_file(path, "a,b\n");

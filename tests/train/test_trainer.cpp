@@ -12,8 +12,8 @@ nn::Sequential small_net() {
   return nn::Sequential(nn::Conv2d({.in_channels = 3, .out_channels = 8, .kernel_size = 3, .stride = 2, .padding = 1}),
                         nn::BatchNorm2d({.num_features = 8}), nn::ReLU(), nn::Dropout2d({.p = 0.05}),
                         nn::Conv2d({.in_channels = 8, .out_channels = 16, .kernel_size = 3, .stride = 2, .padding = 1}),
-                        nn::BatchNorm2d({.num_features = 16}), nn::ReLU(), nn::AdaptiveAvgPool2d({.output_size = 2}), nn::Flatten(),
-                        nn::Linear({.in_features = 64, .out_features = 10}));
+                        nn::BatchNorm2d({.num_features = 16}), nn::ReLU(), nn::AdaptiveAvgPool2d({.output_size = 2}),
+                        nn::Flatten(), nn::Linear({.in_features = 64, .out_features = 10}));
 }
 
 struct Run {
@@ -25,18 +25,22 @@ Run run(int threads, double lr = 0.05) {
   set_num_threads(threads);
   manual_seed(2);
   const data::Normalize normalize{.mean = data::cifar10_mean, .std = data::cifar10_std};
-  const data::DataLoader train(data::synthetic({.count = 1000}),
-                               {.batch_size = 48, .shuffle = true, .seed = 2, .transform = {data::RandomHorizontalFlip{}, normalize}});
-  const data::DataLoader test(data::synthetic({.count = 300, .split = data::Split::test}), {.batch_size = 100, .transform = {normalize}});
+  const data::DataLoader train(
+      data::synthetic({.count = 1000}),
+      {.batch_size = 48, .shuffle = true, .seed = 2, .transform = {data::RandomHorizontalFlip{}, normalize}});
+  const data::DataLoader test(data::synthetic({.count = 300, .split = data::Split::test}),
+                              {.batch_size = 100, .transform = {normalize}});
   auto net = small_net();
   optim::SGD optimizer(net.parameters(), {.lr = lr, .momentum = 0.9});
   optim::OneCycleLR schedule(optimizer, {.max_lr = lr, .total_steps = 6 * train.size()});
   Run result;
   std::int64_t steps = 0;
-  result.history = train::fit(net, optimizer, &schedule, train, test, {.epochs = 6, .seed = 2, .on_step = [&](const train::Progress& p) {
-                                                                         ++steps;
-                                                                         CHECK(p.steps == 21);
-                                                                       }});
+  result.history =
+      train::fit(net, optimizer, &schedule, train, test, {.epochs = 6, .seed = 2, .on_step = [&](const train::Progress& p) {
+                                                            ++steps;
+                                                            CHECK(p.steps == 21);
+                                                            return true;
+                                                          }});
   CHECK(steps == 126);
   for (const auto& [name, t] : net.state_dict())
     if (t.dtype() == float32) {
@@ -71,7 +75,8 @@ TEST_CASE("on_epoch can end the training") {
   const data::DataLoader loader(data::synthetic({.count = 64}), {.batch_size = 32});
   auto net = small_net();
   optim::SGD optimizer(net.parameters(), {.lr = 0.01});
-  const auto history = train::fit(net, optimizer, nullptr, loader, loader, {.epochs = 5, .on_epoch = [](const auto& r) { return r.epoch < 2; }});
+  const auto history =
+      train::fit(net, optimizer, nullptr, loader, loader, {.epochs = 5, .on_epoch = [](const auto& r) { return r.epoch < 2; }});
   CHECK(history.size() == 2);
 }
 

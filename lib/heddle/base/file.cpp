@@ -78,10 +78,17 @@ AppendFile::~AppendFile() {
 }
 
 void AppendFile::append(std::string_view piece) {
+  const off_t before = ::lseek(descriptor_, 0, SEEK_END);
   while (!piece.empty()) {
     const ssize_t written = ::write(descriptor_, piece.data(), piece.size());
     if (written < 0 && errno == EINTR) continue;
-    check(written >= 0, "file", "expected {} to be written, got: {}", path_.string(), std::strerror(errno));
+    if (written < 0) {
+      // Half a piece is worse than none for whoever reads the file.
+      const int reason = errno;
+      const bool cut = before >= 0 && ::ftruncate(descriptor_, before) == 0;
+      fail("file", fmt::format("expected {} to be written, got: {}{}", path_.string(), std::strerror(reason),
+                               cut ? "" : " (its last piece is not whole)"));
+    }
     piece.remove_prefix(static_cast<std::size_t>(written));
   }
   // What cannot be flushed (a pipe, some mounts) is not at fault.

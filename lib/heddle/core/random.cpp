@@ -9,20 +9,22 @@
 namespace heddle {
 
 void Generator::manual_seed(std::uint64_t seed) {
-  seed_ = seed;
-  step_ = call_ = 0;
+  state_ = {.seed = seed};
 }
 
 void Generator::begin_step(std::uint64_t step) {
-  step_ = step;
-  call_ = 0;
+  state_.step = step;
+  state_.call = 0;
 }
 
 kernels::RandomKey Generator::next(kernels::Purpose purpose) {
   constexpr std::uint64_t call_limit = 1 << 24;
-  const kernels::RandomKey key{.seed = seed_, .step = step_ + call_ / call_limit, .call = static_cast<std::uint32_t>(call_ % call_limit), .purpose = purpose};
-  ++call_;
-  return key;
+  const auto [seed, step, call] = state_;
+  ++state_.call;
+  return {.seed = seed,
+          .step = step + call / call_limit,
+          .call = static_cast<std::uint32_t>(call % call_limit),
+          .purpose = purpose};
 }
 
 Generator& default_generator() {

@@ -12,13 +12,20 @@ struct RandomKey;
 enum class Purpose : std::uint32_t;
 }  // namespace kernels
 
+/// Where a Generator stands: restoring it draws the same numbers again.
+struct GeneratorState {
+  std::uint64_t seed = 0, step = 0, call = 0;
+};
+
 /// Names streams of random numbers, one after another: a stream is fixed by (seed, step, number of the call within the
 /// step), so that what is drawn in a training step depends neither on threads nor on what was drawn before the step.
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
+  explicit Generator(std::uint64_t seed = 0) : state_{.seed = seed} {}
 
-  std::uint64_t seed() const { return seed_; }
+  std::uint64_t seed() const { return state_.seed; }
+  GeneratorState get_state() const { return state_; }
+  void set_state(const GeneratorState& state) { state_ = state; }
   /// Starts over with another seed.
   void manual_seed(std::uint64_t seed);
   /// Starts the numbers of a training step; a step that is run again draws the same ones.
@@ -31,13 +38,15 @@ class Generator {
   kernels::RandomKey next(kernels::Purpose purpose);
 
  private:
-  std::uint64_t seed_, step_ = 0, call_ = 0;
+  GeneratorState state_;
   std::int64_t first_row_ = 0;
 };
 
 /// What everything draws from that is not given another: this thread's own generator.
 Generator& default_generator();
-inline void manual_seed(std::uint64_t seed) { default_generator().manual_seed(seed); }
+inline void manual_seed(std::uint64_t seed) {
+  default_generator().manual_seed(seed);
+}
 
 /// Uniform numbers in [0, 1), and normal ones of mean 0 and deviation 1; float32 or float64.
 Tensor rand(const Shape& shape, TensorOptions options = {}, Generator& generator = default_generator());

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
@@ -70,8 +71,16 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
   if (file.size() < sizeof length) refuse(fmt::format("one of {} bytes", file.size()));
   std::memcpy(&length, file.data(), sizeof length);
   if (length > file.size() - sizeof length) refuse(fmt::format("a header of {} bytes in a file of {}", length, file.size()));
-  const Json header = Json::parse(file.data() + sizeof length, file.data() + sizeof length + length, nullptr, false);
+  // JSON allows a name twice and parsers keep one of the two: which one is nothing to leave to chance.
+  std::set<std::string> known;
+  std::string twice;
+  const auto note_names = [&](int depth, Json::parse_event_t event, Json& name) {
+    if (depth == 1 && event == Json::parse_event_t::key && !known.insert(name.get<std::string>()).second) twice = name;
+    return true;
+  };
+  const Json header = Json::parse(file.data() + sizeof length, file.data() + sizeof length + length, note_names, false);
   if (!header.is_object()) refuse("a header that is no JSON object");
+  if (!twice.empty()) refuse(fmt::format("the name '{}' twice", twice));
   const std::size_t start = sizeof length + length, available = file.size() - start;
 
   Safetensors content;

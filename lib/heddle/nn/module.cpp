@@ -57,7 +57,7 @@ std::string LoadReport::str() const {
   };
   list("missing", missing);
   list("unexpected", unexpected);
-  list("of another shape", mismatched);
+  list("of another type or shape", mismatched);
   return text;
 }
 
@@ -153,7 +153,10 @@ NamedTensors Module::state_dict() {
 
 LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
   std::unordered_map<std::string, const Tensor*> given;
-  for (const auto& [name, t] : state) given[name] = &t;
+  for (const auto& [name, t] : state) {
+    check(t.defined(), "load_state_dict", "expected tensors, got an undefined one for {}", name);
+    check(given.emplace(name, &t).second, "load_state_dict", "expected each name once, got {} again", name);
+  }
   LoadReport report;
   std::vector<std::pair<Tensor, const Tensor*>> copies;
   for (auto& [name, mine] : state_dict()) {
@@ -163,8 +166,12 @@ LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
       continue;
     }
     const Tensor& theirs = *found->second;
-    if (theirs.shape() != mine.shape())
-      report.mismatched.push_back(fmt::format("{}: expected {}, got {}", name, mine.shape().str(), theirs.shape().str()));
+    // Types may differ where the caller asks for what fits: floating-point numbers among each other, that is.
+    const bool same_type = theirs.dtype() == mine.dtype();
+    const bool converts = !strict && is_floating_point(theirs.dtype()) && is_floating_point(mine.dtype());
+    if (theirs.shape() != mine.shape() || !(same_type || converts))
+      report.mismatched.push_back(fmt::format("{}: expected {} {}, got {} {}", name, name_of(mine.dtype()), mine.shape().str(),
+                                              name_of(theirs.dtype()), theirs.shape().str()));
     else
       copies.emplace_back(mine, &theirs);
     given.erase(found);

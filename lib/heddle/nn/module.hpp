@@ -58,7 +58,7 @@ using NamedModules = std::vector<std::pair<std::string, Module*>>;
 struct LoadReport {
   std::vector<std::string> missing;     ///< names of this module that the dictionary lacks
   std::vector<std::string> unexpected;  ///< names of the dictionary that this module lacks
-  std::vector<std::string> mismatched;  ///< "name: expected [..], got [..]"
+  std::vector<std::string> mismatched;  ///< "name: expected float32 [..], got float32 [..]"
   bool ok() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
   std::string str() const;
 };
@@ -97,8 +97,9 @@ class Module {
 
   /// Parameters and buffers by path, sharing memory with the module.
   NamedTensors state_dict();
-  /// Copies values in. Where strict, names or shapes that differ are an Error that lists them all, and nothing is
-  /// changed; otherwise what fits is loaded and the rest reported.
+  /// Copies values in. Where strict, names, types or shapes that differ are an Error that lists them all, and nothing is
+  /// changed; otherwise what fits is loaded (float64 into float32 and back as well) and the rest reported. A name that is
+  /// there twice is always an Error.
   LoadReport load_state_dict(const NamedTensors& state, bool strict = true);
 
   /// Moves or converts every floating-point parameter and buffer; gradients are dropped.

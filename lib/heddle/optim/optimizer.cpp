@@ -120,9 +120,11 @@ void Optimizer::load_state_dict(const StateDict& state) {
         if (!buffer) continue;
         ++found;
         const Tensor& source = buffer.mapped();
-        if (!source.defined() || source.shape() != slot.parameter.shape())
-          misshaped.push_back(fmt::format("{} (expected {}, got {})", prefix + names[b], slot.parameter.shape().str(),
-                                          source.defined() ? source.shape().str() : "an undefined tensor"));
+        const auto kind = [](const Tensor& t) {
+          return t.defined() ? fmt::format("{} {}", name_of(t.dtype()), t.shape().str()) : "an undefined tensor";
+        };
+        if (kind(source) != kind(slot.parameter))
+          misshaped.push_back(fmt::format("{} (expected {}, got {})", prefix + names[b], kind(slot.parameter), kind(source)));
         else
           (b == 0 ? slot.buffer0 : slot.buffer1) = copy_of(source, slot.parameter);
       }
@@ -135,7 +137,7 @@ void Optimizer::load_state_dict(const StateDict& state) {
   for (const auto& [name, tensor] : tensors) unexpected.push_back(name);
   for (const auto& [name, number] : numbers) unexpected.push_back(name);
   check(missing.empty() && unexpected.empty() && misshaped.empty(), where,
-        "expected the state of this optimizer, got one with missing: {}; unexpected: {}; of another shape: {}", list(missing),
+        "expected the state of this optimizer, got one with missing: {}; unexpected: {}; of another type or shape: {}", list(missing),
         list(unexpected), list(misshaped));
   groups_ = std::move(new_groups);
   for (int g = 0; g < num_groups(); ++g) set_settings(g, new_settings[static_cast<std::size_t>(g)]);

@@ -57,7 +57,7 @@ class Optimizer {
 
   /// A copy of buffers and numbers; later steps don't change it.
   StateDict state_dict() const;
-  /// Error that lists names that are missing, unexpected, or of another shape; then nothing is changed.
+  /// Error that lists names that are missing, unexpected, or of another type or shape; then nothing is changed.
   void load_state_dict(const StateDict& state);
 
  protected:

@@ -30,8 +30,8 @@ std::optional<double> LRScheduler::momentum_at(std::int64_t) const {
   return {};
 }
 
-void LRScheduler::load_state(const ScheduleState& state) {
-  check(state.base_lrs.size() == base_lrs_.size() && state.extra.empty() && state.last_step >= 0, "schedule.load_state",
+void LRScheduler::load_state_dict(const ScheduleState& state) {
+  check(state.base_lrs.size() == base_lrs_.size() && state.extra.empty() && state.last_step >= 0, "schedule.load_state_dict",
         "expected the state of a schedule over {} groups, got {} groups, {} extra numbers, step {}", base_lrs_.size(),
         state.base_lrs.size(), state.extra.size(), state.last_step);
   set_state(state);
@@ -211,16 +211,16 @@ void ReduceLROnPlateau::step(double metric) {
   bad_ = 0;
 }
 
-ScheduleState ReduceLROnPlateau::state() const {
+ScheduleState ReduceLROnPlateau::state_dict() const {
   ScheduleState state{
       last_step_, {}, {best_ ? 1.0 : 0.0, best_.value_or(0), static_cast<double>(bad_), static_cast<double>(cooling_)}};
   for (int g = 0; g < optimizer_.num_groups(); ++g) state.base_lrs.push_back(optimizer_.lr(g));
   return state;
 }
 
-void ReduceLROnPlateau::load_state(const ScheduleState& state) {
+void ReduceLROnPlateau::load_state_dict(const ScheduleState& state) {
   check(static_cast<int>(state.base_lrs.size()) == optimizer_.num_groups() && state.extra.size() == 4,
-        "ReduceLROnPlateau.load_state",
+        "ReduceLROnPlateau.load_state_dict",
         "expected the state of a ReduceLROnPlateau over {} groups, got {} groups and {} extra numbers (expected 4)",
         optimizer_.num_groups(), state.base_lrs.size(), state.extra.size());
   last_step_ = state.last_step;

@@ -38,9 +38,9 @@ class LRScheduler {
   /// The momentum after `step` steps, from a schedule that cycles it.
   virtual std::optional<double> momentum_at(std::int64_t step) const;
 
-  ScheduleState state() const { return {last_step_, base_lrs_, {}}; }
+  ScheduleState state_dict() const { return {last_step_, base_lrs_, {}}; }
   /// Also sets the rates. Error for a state of another number of groups.
-  void load_state(const ScheduleState& state);
+  void load_state_dict(const ScheduleState& state);
 
  protected:
   explicit LRScheduler(Optimizer& optimizer);
@@ -203,9 +203,9 @@ class ReduceLROnPlateau {
   ReduceLROnPlateau(Optimizer& optimizer, const Options& options);
   void step(double metric);
 
-  ScheduleState state() const;
+  ScheduleState state_dict() const;
   /// Also sets the rates. Error for a state of another kind or number of groups.
-  void load_state(const ScheduleState& state);
+  void load_state_dict(const ScheduleState& state);
 
  private:
   bool better(double metric) const;

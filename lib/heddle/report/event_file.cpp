@@ -90,9 +90,13 @@ Scalars scalars_of(const MetricsRow& row) {
           {"images_per_second", row.images_per_second}};
 }
 
-EventFile::EventFile(const std::filesystem::path& folder) : file_(new_path(folder)) {
+EventFile::EventFile(const std::filesystem::path& folder, std::optional<std::int64_t> next_step) : file_(new_path(folder)) {
   // Event { wall_time = 1; file_version = 3 }
   file_.append(record(double_field(1, wall_time()) + bytes_field(3, "brain.Event:2")));
+  // Event { wall_time = 1; step = 2; session_log = 7 }, SessionLog { status = 1 }, whose value 1 is START
+  if (next_step)
+    file_.append(record(double_field(1, wall_time()) + field(2, 0, varint(static_cast<std::uint64_t>(*next_step))) +
+                        bytes_field(7, field(1, 0, varint(1)))));
 }
 
 void EventFile::add(std::int64_t step, const Scalars& scalars) {

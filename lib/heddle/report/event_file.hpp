@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,8 +29,9 @@ Scalars scalars_of(const MetricsRow& row);
 class EventFile {
  public:
   /// Starts events.out.tfevents.SECONDS.HOST.PROCESS.NUMBER in the folder, with its version record. Error when it cannot be
-  /// written.
-  explicit EventFile(const std::filesystem::path& folder);
+  /// written. A run that goes on names its next step: TensorBoard then forgets what earlier files of the folder say of that
+  /// step and later ones.
+  explicit EventFile(const std::filesystem::path& folder, std::optional<std::int64_t> next_step = {});
   /// Appends all values of one step in one record, and waits until it is on the disk.
   void add(std::int64_t step, const Scalars& scalars);
   const std::filesystem::path& path() const { return file_.path(); }

@@ -5,16 +5,29 @@
 #include <sstream>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/file.hpp"
 
 namespace heddle::report {
 
-MetricsCsv::MetricsCsv(const std::filesystem::path& path) : file_(path) {
-  file_.append(std::string(header) + '\n');
+namespace {
+
+std::string line_of(const MetricsRow& row) {
+  return fmt::format("{},{:.8g},{:.6f},{:.4f},{:.6f},{:.4f},{:.3f},{:.1f}\n", row.epoch, row.lr, row.train_loss,
+                     row.train_accuracy, row.test_loss, row.test_accuracy, row.seconds, row.images_per_second);
+}
+
+}  // namespace
+
+MetricsCsv::MetricsCsv(const std::filesystem::path& path, const std::vector<MetricsRow>& rows)
+    : path_(path), text_(std::string(header) + '\n') {
+  for (const auto& row : rows) text_ += line_of(row);
+  write_file(path_, text_);
 }
 
 void MetricsCsv::add(const MetricsRow& row) {
-  file_.append(fmt::format("{},{:.8g},{:.6f},{:.4f},{:.6f},{:.4f},{:.3f},{:.1f}\n", row.epoch, row.lr, row.train_loss,
-                           row.train_accuracy, row.test_loss, row.test_accuracy, row.seconds, row.images_per_second));
+  const std::string text = text_ + line_of(row);
+  write_file(path_, text);
+  text_ = text;
 }
 
 std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path) {

@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "heddle/base/file.hpp"
-
 namespace heddle::report {
 
 /// One line of the file; accuracies in per cent.
@@ -19,13 +17,15 @@ class MetricsCsv {
  public:
   static constexpr const char* header = "epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds,images_per_second";
 
-  /// Starts a file with its header. Error when it cannot be written.
-  explicit MetricsCsv(const std::filesystem::path& path);
-  /// Appends a line and waits until it is on the disk.
+  /// Starts a file with its header and the rows of a run that goes on. Error when it cannot be written.
+  explicit MetricsCsv(const std::filesystem::path& path, const std::vector<MetricsRow>& rows = {});
+  /// Adds a line and waits until it is on the disk. The file is small and written whole, so that whoever reads it, now or
+  /// after a kill or on a full disk, sees whole lines.
   void add(const MetricsRow& row);
 
  private:
-  AppendFile file_;
+  std::filesystem::path path_;
+  std::string text_;
 };
 
 /// Reads such a file back. Error that names the line of a wrong header, or of a row that has no eight numbers.

@@ -7,19 +7,29 @@ namespace heddle::train {
 
 Meter::Meter(Device device) : totals_(zeros({3}, {.dtype = float64, .device = device})) {}
 
-void Meter::reset() { totals_.zero_(); }
+void Meter::reset() {
+  totals_.zero_();
+}
 
 void Meter::add(const Tensor& logits, const Tensor& labels, const Tensor& loss) {
   check(logits.dim() == 2 && labels.dim() == 1 && labels.size(0) == logits.size(0) && loss.numel() == 1, "Meter",
         "expected logits [n, classes], labels [n] and one loss, got {}, {} and {}", logits.shape().str(), labels.shape().str(),
         loss.shape().str());
-  check(logits.device() == totals_.device(), "Meter", "expected logits on {}, got {}", totals_.device().str(), logits.device().str());
+  check(logits.device() == totals_.device(), "Meter", "expected logits on {}, got {}", totals_.device().str(),
+        logits.device().str());
   const Tensor scores = logits.detach().contiguous();
   visit_floating(scores.dtype(), "Meter", [&]<class T>(TypeTag<T>) {
     kernels_for<kernels::LossKernels<T>>(scores.device())
         .accumulate_metrics(stream_of(scores), scores.size(0), scores.size(1), scores.data<T>(), labels.data<std::int64_t>(),
                             loss.data<T>(), totals_.data<double>());
   });
+}
+
+void Meter::load_state(const Tensor& totals) {
+  check(totals.defined() && totals.dtype() == float64 && totals.shape() == totals_.shape(), "Meter",
+        "expected the sums of a meter, float64 [3], got {}",
+        totals.defined() ? fmt::format("{} {}", name_of(totals.dtype()), totals.shape().str()) : "an undefined tensor");
+  totals_.copy_(totals);
 }
 
 Metrics Meter::read() const {

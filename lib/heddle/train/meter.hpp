@@ -15,11 +15,16 @@ struct Metrics {
 class Meter {
  public:
   explicit Meter(Device device = cpu);
+  Device device() const { return totals_.device(); }
   void reset();
   /// logits [n, classes] (float32 or float64), labels int64 [n], loss: the batch's mean, one element. All dense.
   void add(const Tensor& logits, const Tensor& labels, const Tensor& loss);
   /// Waits for the device.
   Metrics read() const;
+  /// What is summed, float64 [3] on the meter's device: losses, right answers, samples. A copy.
+  Tensor state() const { return totals_.clone(); }
+  /// Goes on from such sums, which are moved to the meter's device.
+  void load_state(const Tensor& totals);
 
  private:
   Tensor totals_;  // float64 [3]: sum of losses, right answers, samples

@@ -15,21 +15,33 @@ namespace heddle::train {
 
 /// One finished epoch.
 struct EpochResult {
-  int epoch = 0;  ///< from 1
-  double lr = 0;  ///< of the epoch's last step
+  int epoch = 0;       ///< from 1
+  double lr = 0;       ///< of the epoch's last step
   Metrics train = {};  ///< while training, so over a network that changes
   Metrics test = {};
   double seconds = 0;  ///< of training, without the test
   double images_per_second = 0;
 };
 
+/// Where a training stands between two steps. Weights, optimizer, schedule and this are all that it takes to go on to the same
+/// bits: which images come next, with which augmentation and which masks, follows from the seeds and these numbers.
+struct TrainerState {
+  int epoch = 0;           ///< epochs finished
+  std::int64_t batch = 0;  ///< batches done of the epoch after these
+  std::int64_t step = 0;   ///< optimizer steps in all
+  double lr = 0;           ///< of the last step
+  double seconds = 0;      ///< spent on these batches
+  Meter meter = Meter();   ///< over these batches
+  std::vector<EpochResult> history = {};
+};
+
 /// Where a running epoch stands, for a progress bar.
 struct Progress {
-  int epoch = 0, epochs = 0;           ///< from 1
-  std::int64_t step = 0, steps = 0;    ///< done in this epoch, of
-  std::int64_t images = 0;             ///< done in this epoch
-  double seconds = 0;                  ///< since the epoch began
-  const Meter* meter = nullptr;        ///< reading it waits for the device: now and then, not at every step
+  int epoch = 0, epochs = 0;         ///< from 1
+  std::int64_t step = 0, steps = 0;  ///< done in this epoch, of
+  std::int64_t images = 0;           ///< done in this epoch
+  double seconds = 0;                ///< since the epoch began
+  const Meter* meter = nullptr;      ///< reading it waits for the device: now and then, not at every step
 };
 
 struct TrainerOptions {
@@ -37,8 +49,11 @@ struct TrainerOptions {
   std::uint64_t seed = 0;  ///< of dropout: step s draws the numbers of (seed, s)
   double label_smoothing = 0;
   double clip_grad_norm = 0;  ///< 0: no clipping
-  std::function<void(const Progress&)> on_step = {};
-  /// What it returns says whether to go on.
+  /// Where to begin, and kept up to date: what a callback saves of it (see checkpoint.hpp), another call goes on from. Null:
+  /// at the beginning.
+  TrainerState* state = nullptr;
+  /// What they return says whether to go on.
+  std::function<bool(const Progress&)> on_step = {};
   std::function<bool(const EpochResult&)> on_epoch = {};
 };
 
@@ -52,10 +67,10 @@ struct Predictions {
 };
 Predictions predict(nn::Module& net, const data::DataLoader& loader);
 
-/// Trains by cross-entropy. The schedule, which may be null, is stepped after every optimizer step. Returns the epochs done.
-/// Given one seed, the result is the same to the bit on every run and any number of threads. Error, naming the step, as soon
-/// as an epoch's loss is not finite.
-std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim::LRScheduler* schedule, const data::DataLoader& train,
-                             const data::DataLoader& test, const TrainerOptions& options);
+/// Trains by cross-entropy. The schedule, which may be null, is stepped after every optimizer step. Returns the epochs done,
+/// with those before options.state. Given one seed, the result is the same to the bit on every run, on any number of threads,
+/// and however often it was stopped and gone on with. Error, naming the step, as soon as an epoch's loss is not finite.
+std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim::LRScheduler* schedule,
+                             const data::DataLoader& train, const data::DataLoader& test, const TrainerOptions& options);
 
 }  // namespace heddle::train
