@@ -10,6 +10,7 @@
 #include "model.hpp"
 #include "options.hpp"
 #include "suggest.hpp"
+#include "weights.hpp"
 
 namespace cifar10 {
 namespace {
@@ -36,22 +37,10 @@ void summary(const SummaryOptions& options) {
                      {"layers", layers}});
 }
 
-// What the command line says, or else the file.
-std::string named(const std::string& option, const Safetensors& file, const char* key) {
-  if (!option.empty()) return option;
-  const auto found = file.metadata.find(key);
-  if (found != file.metadata.end()) return found->second;
-  fail("evaluate", fmt::format("expected --{}, since the model's file does not say", key));
-}
-
 void evaluate(const EvaluateOptions& options) {
   set_num_threads(options.threads);
   const DeviceChoice choice = choose_device(options.device);
-  const Safetensors file = load_safetensors(options.model);
-  const Architecture& architecture = find_architecture(named(options.arch, file, "arch"));
-  const Norm norm = find_norm(architecture, named(options.norm, file, "norm"));
-  Net net = architecture.build(norm);
-  net.load_state_dict(file.tensors);
+  auto [architecture, norm, net] = load_network(options.model, options.arch, options.norm, "evaluate");
   net.to(choice.device);
 
   const data::DataChoice data = data::find_cifar10({.folder = options.data});
@@ -77,7 +66,7 @@ void evaluate(const EvaluateOptions& options) {
     ++count[label];
     right[label] += predictions.predicted[i] == predictions.label[i];
   }
-  tell("{} with {} norm: loss {:.4f}, accuracy {} of {} test images\n", architecture.name, name_of(norm), metrics.loss,
+  tell("{} with {} norm: loss {:.4f}, accuracy {} of {} test images\n", architecture->name, name_of(norm), metrics.loss,
        colored(stdout, Color::bold, fmt::format("{:.2f}%", metrics.accuracy)), metrics.count);
   auto classes = nlohmann::ordered_json::object();
   for (std::size_t c = 0; c < names.size(); ++c) {
@@ -87,7 +76,7 @@ void evaluate(const EvaluateOptions& options) {
     classes[names[c]] = accuracy;
   }
   record("evaluation", {{"model", options.model.string()},
-                        {"arch", architecture.name},
+                        {"arch", architecture->name},
                         {"norm", name_of(norm)},
                         {"loss", metrics.loss},
                         {"accuracy", metrics.accuracy},
@@ -117,9 +106,9 @@ void add_summary(CLI::App& app) {
 void add_evaluate(CLI::App& app) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy of saved weights on the test set, by class too");
-  command->add_option("--model", options->model, "A model.safetensors, of heddle or of PyTorch")
+  command->add_option("--model", options->model, "A run's folder, or a model.safetensors, of heddle or of PyTorch")
       ->required()
-      ->check(CLI::ExistingFile);
+      ->check(CLI::ExistingPath);
   command->add_option("--arch", options->arch, "Where the file does not say")->check(one_of(architecture_names()));
   command->add_option("--norm", options->norm, "Where the file does not say")->check(one_of({"batch", "group", "layer"}));
   command->add_option("--data", options->data, "As for train");

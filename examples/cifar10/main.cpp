@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
       "  cifar10 summary --arch dilated                 the layer table\n"
       "  cifar10 evaluate --model runs/bottleneck-batch/model.safetensors\n"
       "  cifar10 study --arch compact --epochs 3        all its norms, compared\n"
+      "  cifar10 export runs/bottleneck-batch --onnx bottleneck.onnx\n"
       "  cifar10 compare runs/compact-batch runs/compact-group\n\n"
       "'cifar10 COMMAND --help' tells more. Exit status: 0 done, 1 an error (told on standard error), 2 a mistake on the\n"
       "command line, 130 stopped by Ctrl-C and 143 by SIGTERM, both after saving.");
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
   cifar10::add_evaluate(app);
   cifar10::add_compare(app);
   cifar10::add_study(app);
+  cifar10::add_interop(app);
   try {
     app.parse(argc, argv);
     return 0;

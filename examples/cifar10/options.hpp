@@ -62,5 +62,7 @@ void add_summary(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_study(CLI::App& app);
+/// import, export and compare-activations.
+void add_interop(CLI::App& app);
 
 }  // namespace cifar10

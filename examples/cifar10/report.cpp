@@ -59,7 +59,7 @@ void add_layers(report::RunReport& r, Net& net) {
   r.totals = {{"Input", megabytes(summary.input_mb)},
               {"Forward and backward", megabytes(summary.activations_mb)},
               {"Parameters", megabytes(summary.parameters_mb)},
-              {"Trainable parameters", std::to_string(summary.trainable)}};
+              {"Trainable parameters", summary.trainable == summary.parameters ? "all" : std::to_string(summary.trainable)}};
 }
 
 report::Facts environment_of(const DeviceChoice& device) {

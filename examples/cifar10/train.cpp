@@ -17,6 +17,7 @@
 #include "report.hpp"
 #include "run.hpp"
 #include "suggest.hpp"
+#include "weights.hpp"
 
 namespace cifar10 {
 namespace {
@@ -168,9 +169,8 @@ fs::path train(const TrainOptions& options) {
     }
   }
   with_way_back(folder, checkpoints, [&] {
-    save_safetensors(
-        folder / "model.safetensors",
-        {.tensors = net.state_dict(), .metadata = {{"format", "pt"}, {"arch", options.arch}, {"norm", options.norm}}});
+    save_safetensors(folder / "model.safetensors",
+                     {.tensors = net.state_dict(), .metadata = model_metadata(options.arch, options.norm)});
     report::write_report(folder, make_report(net, {.options = options,
                                                    .recipe = recipe,
                                                    .data = data,

@@ -5,6 +5,7 @@
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/autograd/node.hpp"
+#include "heddle/autograd/trace.hpp"
 #include "heddle/base/check.hpp"
 #include "heddle/core/observe.hpp"
 
@@ -88,6 +89,7 @@ Tensor record(std::string_view op, const std::vector<Tensor>& inputs, Tensor out
   Meta& meta = meta_of(output);
   meta.requires_grad = true;
   meta.node = std::move(node);
+  note(op, inputs, output);
   return output;
 }
 

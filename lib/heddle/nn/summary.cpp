@@ -6,6 +6,7 @@
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/nn/conv.hpp"
+#include "heddle/nn/mode_guard.hpp"
 #include "heddle/nn/layers.hpp"
 
 namespace heddle::nn {
@@ -61,12 +62,10 @@ Summary summarize(Module& module, const Shape& input) {
       summary.activations_mb += 2e-6 * static_cast<double>(y.numel()) * static_cast<double>(size_of(y.dtype()));
     }));
   }
-  const bool before = module.training();
-  module.eval();
+  const ModeGuard evaluating(module, false);
   const auto parameters = module.parameters();
   const TensorOptions options = parameters.empty() ? TensorOptions{} : parameters.front().options();
   no_grad([&] { module(zeros(input, options)); });
-  module.train(before);
   for (auto& remove : removers) remove();
 
   for (const Tensor& t : parameters) {

@@ -1,5 +1,6 @@
 #include "heddle/ops/activation.hpp"
 
+#include "heddle/autograd/trace.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/elementwise.hpp"
@@ -22,7 +23,7 @@ Tensor activation(std::string_view where, Activation kind, const Tensor& x, doub
   });
   if (!needs_grad({x})) return y;
   const Saved kept(backward_reads_output(kind) ? y : x_dense);
-  return record(where, {x}, y, [kept, kind, slope, name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
+  const auto backward = [kept, kind, slope, name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
     Tensor dx = in_place_of(dy);
     visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
       if (dy.numel() == 0) return;
@@ -31,6 +32,9 @@ Tensor activation(std::string_view where, Activation kind, const Tensor& x, doub
                     dx.data<T>());
     });
     return {dx};
+  };
+  return record(where, {x}, y, backward, [&] {
+    return autograd::Attributes{{"slope", slope}, {"tanh", kind == Activation::gelu_tanh}};
   });
 }
 

@@ -1,5 +1,6 @@
 #include "heddle/ops/cat.hpp"
 
+#include "heddle/autograd/trace.hpp"
 #include "heddle/ops/common.hpp"
 
 namespace heddle {
@@ -38,7 +39,7 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim) {
     part(y, d, begin, t.shape()).copy_(t);
     begin += t.shape()[d];
   }
-  return record("cat", tensors, y, [d, shapes](const Tensor& dy, const Needs& needs) -> Grads {
+  const auto backward = [d, shapes](const Tensor& dy, const Needs& needs) -> Grads {
     Grads grads(shapes.size());
     std::int64_t from = 0;
     for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -46,7 +47,8 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim) {
       from += shapes[i][d];
     }
     return grads;
-  });
+  };
+  return record("cat", tensors, y, backward, [d] { return autograd::Attributes{{"dim", std::int64_t{d}}}; });
 }
 
 Tensor stack(const std::vector<Tensor>& tensors, int dim) {

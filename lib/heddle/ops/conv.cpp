@@ -1,5 +1,6 @@
 #include "heddle/ops/conv.hpp"
 
+#include "heddle/autograd/trace.hpp"
 #include "heddle/ops/common.hpp"
 #include "kernels/conv/conv.hpp"
 #include "kernels/depthwise/depthwise.hpp"
@@ -102,7 +103,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   // dx takes the weight, dweight takes x: what no gradient asks for is not kept.
   const Saved kept_x(needs_grad({weight, bias}) ? x_dense : Tensor{});
   const Saved kept_weight(needs_grad({x}) ? weight_dense : Tensor{});
-  return record("conv2d", {x, weight, bias}, y, [=](const Tensor& dy, const Needs& needs) -> Grads {
+  const auto backward = [=](const Tensor& dy, const Needs& needs) -> Grads {
     Tensor dx, dweight, dbias;
     if (needs[0]) {
       dx = empty({s.n, s.c, s.h, s.w}, dy.options());
@@ -114,6 +115,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
       grad_weight(s, kept_x.get("conv2d"), dy, dweight, dbias);
     }
     return {dx, dweight, dbias};
+  };
+  return record("conv2d", {x, weight, bias}, y, backward, [&] {
+    return autograd::Attributes{{"stride", Shape{s.stride_h, s.stride_w}},
+                                {"padding", Shape{s.pad_h, s.pad_w}},
+                                {"dilation", Shape{s.dilation_h, s.dilation_w}},
+                                {"groups", std::int64_t{s.groups}}};
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "heddle/core/layout.hpp"
+#include "heddle/autograd/trace.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/reduce.hpp"
 #include "kernels/elementwise/elementwise.hpp"
@@ -67,6 +68,11 @@ Tensor scalar(std::string_view where, Scalar op, const Tensor& x, double s) {
 Tensor number(std::string_view where, double s, const Tensor& like) {
   check_number(where, like, s);
   return full({}, s, like.options());
+}
+
+// What a trace says where one operand is a number: which one, and whether it stands on the left.
+autograd::Attributes scalar_attributes(double s, bool on_the_left = false) {
+  return {{"number", s}, {"number_on_the_left", on_the_left}};
 }
 
 void check_floating(std::string_view where, const Tensor& x) {
@@ -151,31 +157,39 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
 }
 
 Tensor add(const Tensor& a, double b) {
-  return record("add", {a}, scalar("add", Scalar::add, a, b), [](const Tensor& dy, const Needs&) -> Grads { return {dy}; });
+  return record(
+      "add", {a}, scalar("add", Scalar::add, a, b), [](const Tensor& dy, const Needs&) -> Grads { return {dy}; },
+      [b] { return scalar_attributes(b); });
 }
 Tensor sub(const Tensor& a, double b) {
   return add(a, -b);
 }
 Tensor sub(double a, const Tensor& b) {
-  return record("sub", {b}, scalar("sub", Scalar::rsub, b, a),
-                [](const Tensor& dy, const Needs&) -> Grads { return {neg(dy)}; });
+  return record(
+      "sub", {b}, scalar("sub", Scalar::rsub, b, a), [](const Tensor& dy, const Needs&) -> Grads { return {neg(dy)}; },
+      [a] { return scalar_attributes(a, true); });
 }
 Tensor mul(const Tensor& a, double b) {
-  return record("mul", {a}, scalar("mul", Scalar::mul, a, b),
-                [b](const Tensor& dy, const Needs&) -> Grads { return {mul(dy, b)}; });
+  return record(
+      "mul", {a}, scalar("mul", Scalar::mul, a, b), [b](const Tensor& dy, const Needs&) -> Grads { return {mul(dy, b)}; },
+      [b] { return scalar_attributes(b); });
 }
 // A true division, not a product with the reciprocal, which rounds differently.
 Tensor div(const Tensor& a, double b) {
   check_floating("div", a);
-  return record("div", {a}, binary("div", Binary::div, a, number("div", b, a)),
-                [b](const Tensor& dy, const Needs&) -> Grads { return {div(dy, b)}; });
+  return record(
+      "div", {a}, binary("div", Binary::div, a, number("div", b, a)),
+      [b](const Tensor& dy, const Needs&) -> Grads { return {div(dy, b)}; }, [b] { return scalar_attributes(b); });
 }
 Tensor div(double a, const Tensor& b) {
   check_floating("div", b);
   Tensor y = scalar("div", Scalar::rdiv, b, a);
-  return record("div", {b}, y, [b = Saved(b), y = Saved(y)](const Tensor& dy, const Needs&) -> Grads {
-    return {neg(div(mul(dy, y.get("div")), b.get("div")))};
-  });
+  return record(
+      "div", {b}, y,
+      [b = Saved(b), y = Saved(y)](const Tensor& dy, const Needs&) -> Grads {
+        return {neg(div(mul(dy, y.get("div")), b.get("div")))};
+      },
+      [a] { return scalar_attributes(a, true); });
 }
 Tensor pow(const Tensor& a, double b) {
   check_floating("pow", a);

@@ -1,5 +1,6 @@
 #include "heddle/ops/norm.hpp"
 
+#include "heddle/autograd/trace.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/core/tensor_impl.hpp"
 #include "heddle/ops/common.hpp"
@@ -46,6 +47,14 @@ Tensor keep_bits(NormFusion& fusion, const Tensor& x, std::int64_t plane, bool r
   Tensor bits = empty({kernels::kept_bytes(x.numel() / plane, plane)}, {uint8, x.device()});
   fusion.kept = bits.data<std::uint8_t>();
   return bits;
+}
+
+// What a trace says of any norm.
+autograd::Attributes attributes_of(const NormFusion& fusion, double eps) {
+  return {{"eps", eps},
+          {"relu_before", fusion.relu_before},
+          {"relu_after", fusion.relu_after},
+          {"dropout", fusion.before.p > 0 || fusion.after.p > 0}};
 }
 
 // weight and bias as the kernels take them: both or none. The one that is missing becomes ones, or zeros.
@@ -149,19 +158,27 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     mean = running_mean;
     rstd = rsqrt(add(running_var, options.eps));
   }
-  return record(where, {x, weight, bias}, y,
-                [call, bits, batch_statistics, x = Saved(x_dense), gamma = Saved(scales.gamma), beta = Saved(scales.beta),
-                 mean = Saved(mean), rstd = Saved(rstd)](const Tensor& dy, const Needs&) -> Grads {
-                  return batch_norm_gradient(call, x.get(where), dy, {gamma.get(where), beta.get(where)}, mean.get(where),
-                                             rstd.get(where), !batch_statistics);
-                });
+  return record(
+      where, {x, weight, bias}, y,
+      [call, bits, batch_statistics, x = Saved(x_dense), gamma = Saved(scales.gamma), beta = Saved(scales.beta),
+       mean = Saved(mean), rstd = Saved(rstd)](const Tensor& dy, const Needs&) -> Grads {
+        return batch_norm_gradient(call, x.get(where), dy, {gamma.get(where), beta.get(where)}, mean.get(where),
+                                   rstd.get(where), !batch_statistics);
+      },
+      [&] {
+        auto attributes = attributes_of(call.fusion, call.eps);
+        attributes["batch_statistics"] = batch_statistics;
+        attributes["running_mean"] = running_mean;
+        attributes["running_var"] = running_var;
+        return attributes;
+      });
 }
 
 namespace {
 
-// Group, layer and instance norm: one kernel family, told apart by the shape alone.
-Tensor row_norm(std::string_view where, const GroupNormShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                double eps, const NormNeighbours& neighbours) {
+// Group, layer and instance norm: one kernel family, told apart by the shape alone; a trace has `option` besides.
+Tensor row_norm(std::string_view where, const GroupNormShape& shape, const std::pair<const char*, std::int64_t>& option,
+                const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, const NormNeighbours& neighbours) {
   const bool recorded = needs_grad({x, weight, bias});
   NormFusion fusion = fusion_of(neighbours, where, x, shape.inner);
   const Tensor bits = keep_bits(fusion, x, shape.inner, recorded);
@@ -175,24 +192,30 @@ Tensor row_norm(std::string_view where, const GroupNormShape& shape, const Tenso
                   static_cast<T>(eps), mean.data<T>(), rstd.data<T>(), y.data<T>(), workspace.get());
   });
   if (!recorded) return y;
-  return record(where, {x, weight, bias}, y,
-                [shape, fusion, bits, name = std::string(where), kept_x = Saved(x_dense), kept_gamma = Saved(scales.gamma),
-                 kept_beta = Saved(scales.beta), mean, rstd](const Tensor& dy, const Needs&) -> Grads {
-                  const Tensor &saved_x = kept_x.get(name), &gamma = kept_gamma.get(name), &beta = kept_beta.get(name);
-                  Tensor dx = in_place_of(dy), dgamma, dbeta;
-                  if (gamma.defined()) {
-                    dgamma = empty_like(gamma);
-                    dbeta = empty_like(gamma);
-                  }
-                  visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
-                    const auto& table = kernels_for<GroupNormKernels<T>>(dy.device());
-                    const Workspace workspace(dy.device(), table.workspace(shape));
-                    table.backward(stream_of(dy), shape, fusion, saved_x.data<T>(), dy.data<T>(), data_or_null<T>(gamma),
-                                   data_or_null<T>(beta), mean.data<T>(), rstd.data<T>(), dx.data<T>(), data_or_null<T>(dgamma),
-                                   data_or_null<T>(dbeta), workspace.get());
-                  });
-                  return {dx, dgamma, dbeta};
-                });
+  return record(
+      where, {x, weight, bias}, y,
+      [shape, fusion, bits, name = std::string(where), kept_x = Saved(x_dense), kept_gamma = Saved(scales.gamma),
+       kept_beta = Saved(scales.beta), mean, rstd](const Tensor& dy, const Needs&) -> Grads {
+        const Tensor &saved_x = kept_x.get(name), &gamma = kept_gamma.get(name), &beta = kept_beta.get(name);
+        Tensor dx = in_place_of(dy), dgamma, dbeta;
+        if (gamma.defined()) {
+          dgamma = empty_like(gamma);
+          dbeta = empty_like(gamma);
+        }
+        visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
+          const auto& table = kernels_for<GroupNormKernels<T>>(dy.device());
+          const Workspace workspace(dy.device(), table.workspace(shape));
+          table.backward(stream_of(dy), shape, fusion, saved_x.data<T>(), dy.data<T>(), data_or_null<T>(gamma),
+                         data_or_null<T>(beta), mean.data<T>(), rstd.data<T>(), dx.data<T>(), data_or_null<T>(dgamma),
+                         data_or_null<T>(dbeta), workspace.get());
+        });
+        return {dx, dgamma, dbeta};
+      },
+      [&] {
+        auto attributes = attributes_of(fusion, eps);
+        attributes[option.first] = option.second;
+        return attributes;
+      });
 }
 
 Tensor channel_norm(std::string_view where, const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias,
@@ -205,7 +228,7 @@ Tensor channel_norm(std::string_view where, const Tensor& x, std::int64_t groups
                              .inner = product(x.shape(), 2, x.dim()),
                              .groups = to_int(groups, where),
                              .affine = weight.defined() || bias.defined() ? Affine::channel : Affine::none};
-  return row_norm(where, shape, x, weight, bias, eps, neighbours);
+  return row_norm(where, shape, {"groups", groups}, x, weight, bias, eps, neighbours);
 }
 
 }  // namespace
@@ -246,7 +269,7 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
     shape.c = to_int(normalized_shape[0], where);
     shape.inner = product(x.shape(), 2, x.dim());
   }
-  return row_norm(where, shape, x, weight, bias, eps, neighbours);
+  return row_norm(where, shape, {"axis", first}, x, weight, bias, eps, neighbours);
 }
 
 }  // namespace heddle

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "heddle/autograd/trace.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/matmul.hpp"
 #include "kernels/pool/pool.hpp"
@@ -17,6 +18,14 @@ namespace {
 void check_image(std::string_view where, const Tensor& x) {
   check((x.dim() == 4 || x.dim() == 3) && x.numel() > 0, where,
         "expected an input [n, c, h, w] or [c, h, w] with elements, got {}", x.shape());
+}
+
+autograd::Attributes attributes_of(const PoolShape& s) {
+  return {{"kernel", Shape{s.kh, s.kw}},
+          {"stride", Shape{s.stride_h, s.stride_w}},
+          {"padding", Shape{s.pad_h, s.pad_w}},
+          {"dilation", Shape{s.dilation_h, s.dilation_w}},
+          {"count_include_pad", s.count_include_pad}};
 }
 
 // x's shape with its last two sizes replaced.
@@ -77,14 +86,15 @@ Tensor max_pool2d(const Tensor& x, Pair kernel, const MaxPool2dOptions& options)
         .max(stream_of(x), s, x_dense.data<T>(), y.data<T>(), data_or_null<std::uint8_t>(arg));
   });
   if (!recorded) return y;
-  return record(where, {x}, y, [s, arg, x_shape = x.shape()](const Tensor& dy, const Needs&) -> Grads {
+  const auto backward = [s, arg, x_shape = x.shape()](const Tensor& dy, const Needs&) -> Grads {
     Tensor dx = empty(x_shape, dy.options());
     visit_floating(dy.dtype(), where, [&]<class T>(TypeTag<T>) {
       kernels_for<PoolKernels<T>>(dy.device())
           .max_backward(stream_of(dy), s, dy.data<T>(), arg.data<std::uint8_t>(), dx.data<T>());
     });
     return {dx};
-  });
+  };
+  return record(where, {x}, y, backward, [&] { return attributes_of(s); });
 }
 
 namespace {
@@ -95,13 +105,14 @@ Tensor average(std::string_view where, const Tensor& x, const PoolShape& s) {
   visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
     kernels_for<PoolKernels<T>>(x.device()).average(stream_of(x), s, x_dense.data<T>(), y.data<T>());
   });
-  return record(where, {x}, y, [s, x_shape = x.shape(), name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
+  const auto backward = [s, x_shape = x.shape(), name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
     Tensor dx = empty(x_shape, dy.options());
     visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
       kernels_for<PoolKernels<T>>(dy.device()).average_backward(stream_of(dy), s, dy.data<T>(), dx.data<T>());
     });
     return {dx};
-  });
+  };
+  return record(where, {x}, y, backward, [&] { return attributes_of(s); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 
+#include "heddle/autograd/trace.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/elementwise.hpp"
 #include "kernels/elementwise/elementwise.hpp"
@@ -92,14 +93,22 @@ Tensor spread(const Tensor& dy, const Shape& kept, const Shape& shape) {
   return reshaped(dy, kept).expand(shape).contiguous();
 }
 
+autograd::Attributes attributes_of(const Marks& marks, int rank, bool keepdim) {
+  Shape dims;
+  for (int d = 0; d < rank; ++d)
+    if (marks[static_cast<std::size_t>(d)]) dims.push_back(d);
+  return {{"dims", dims}, {"keepdim", keepdim}};
+}
+
 }  // namespace
 
 Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
   const Marks marks = marks_of("sum", dims, x.dim());
   const Shape kept = reduced_shape(x.shape(), marks, true);
   const Tensor y = reshaped(reduce("sum", Reduce::sum, x, marks), reduced_shape(x.shape(), marks, keepdim));
-  return record("sum", {x}, y,
-                [kept, shape = x.shape()](const Tensor& dy, const Needs&) -> Grads { return {spread(dy, kept, shape)}; });
+  return record(
+      "sum", {x}, y, [kept, shape = x.shape()](const Tensor& dy, const Needs&) -> Grads { return {spread(dy, kept, shape)}; },
+      [&] { return attributes_of(marks, x.dim(), keepdim); });
 }
 
 Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
@@ -107,10 +116,11 @@ Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
   const Marks marks = marks_of("mean", dims, x.dim());
   const Shape kept = reduced_shape(x.shape(), marks, true);
   const Tensor y = reshaped(reduce("mean", Reduce::mean, x, marks), reduced_shape(x.shape(), marks, keepdim));
-  return record("mean", {x}, y, [kept, shape = x.shape()](const Tensor& dy, const Needs&) -> Grads {
+  const auto backward = [kept, shape = x.shape()](const Tensor& dy, const Needs&) -> Grads {
     const double count = static_cast<double>(shape.numel()) / static_cast<double>(std::max<std::int64_t>(kept.numel(), 1));
     return {spread(div(dy, count), kept, shape)};
-  });
+  };
+  return record("mean", {x}, y, backward, [&] { return attributes_of(marks, x.dim(), keepdim); });
 }
 
 Tensor var(const Tensor& x, const Shape& dims, int correction, bool keepdim) {

@@ -1,5 +1,6 @@
 #include "heddle/ops/softmax.hpp"
 
+#include "heddle/autograd/trace.hpp"
 #include "heddle/ops/common.hpp"
 #include "kernels/loss/loss.hpp"
 
@@ -20,7 +21,7 @@ Tensor softmax(std::string_view where, const Tensor& x, int dim, bool log) {
     kernels_for<kernels::LossKernels<T>>(x.device()).softmax(stream_of(x), s, log, x_dense.data<T>(), y.data<T>());
   });
   if (!needs_grad({x})) return y;
-  return record(where, {x}, y, [s, log, kept = Saved(y), name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
+  const auto backward = [s, log, kept = Saved(y), name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
     Tensor dx = empty_like(dy);
     visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
       if (dy.numel() == 0) return;
@@ -28,7 +29,8 @@ Tensor softmax(std::string_view where, const Tensor& x, int dim, bool log) {
           .softmax_backward(stream_of(dy), s, log, kept.get(name).data<T>(), dy.data<T>(), dx.data<T>());
     });
     return {dx};
-  });
+  };
+  return record(where, {x}, y, backward, [dim] { return autograd::Attributes{{"dim", std::int64_t{dim}}}; });
 }
 
 }  // namespace

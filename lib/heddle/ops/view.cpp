@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "heddle/autograd/trace.hpp"
 #include "heddle/core/layout.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/reduce.hpp"
@@ -95,7 +96,7 @@ Tensor Tensor::flatten(int start, int end) const {
 
 Tensor Tensor::permute(const Shape& dims) const {
   check(dims.rank() == dim(), "permute", "expected the {} dimensions of {} in some order, got {}", dim(), shape(), dims);
-  Shape target = shape(), target_strides = strides(), inverse = dims;
+  Shape target = shape(), target_strides = strides(), order = dims, inverse = dims;
   std::array<bool, Shape::max_rank> seen{};
   for (int d = 0; d < dim(); ++d) {
     const int from = normalize_dim(static_cast<int>(dims[d]), dim(), "permute");
@@ -103,10 +104,12 @@ Tensor Tensor::permute(const Shape& dims) const {
     seen[static_cast<std::size_t>(from)] = true;
     target[d] = shape()[from];
     target_strides[d] = strides()[from];
+    order[d] = from;
     inverse[from] = d;
   }
   return record("permute", {*this}, view_of_memory(target, target_strides, 0),
-                [inverse](const Tensor& dy, const Needs&) -> Grads { return {dy.permute(inverse).contiguous()}; });
+                [inverse](const Tensor& dy, const Needs&) -> Grads { return {dy.permute(inverse).contiguous()}; },
+                [&] { return autograd::Attributes{{"dims", order}}; });
 }
 
 Tensor Tensor::transpose(int dim0, int dim1) const {

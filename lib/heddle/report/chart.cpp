@@ -93,7 +93,7 @@ Axes layout(const Chart& chart, double x, double y, double width, double height,
   axes.left = x + label_width + 0.8 * font_size;
   axes.top = y + 0.5 * font_size;
   axes.width = x + width - axes.left - 0.8 * font_size;
-  axes.height = height - 2.2 * font_size;
+  axes.height = height - 2.4 * font_size;
   return axes;
 }
 
@@ -110,9 +110,9 @@ void draw_plot(Surface& surface, const Chart& chart, const Axes& axes, double fo
   if (chart.powers_of_ten)
     for (std::size_t i = 0; i < x_labels.size(); ++i) x_labels[i] = x_text(chart, axes.x_ticks[i]);
   for (std::size_t i = 0; i < axes.x_ticks.size(); ++i)
-    surface.text({axes.x(axes.x_ticks[i]), bottom + 1.35 * font_size}, x_labels[i], paint::muted,
+    surface.text({axes.x(axes.x_ticks[i]), bottom + 1.55 * font_size}, x_labels[i], paint::muted,
                  {.size = font_size, .align = Align::center});
-  surface.text({axes.left - 0.8 * font_size, bottom + 1.35 * font_size}, chart.x_name, paint::muted,
+  surface.text({axes.left - 0.8 * font_size, bottom + 1.55 * font_size}, chart.x_name, paint::muted,
                {.size = font_size, .align = Align::right});
   for (const Mark& mark : chart.marks) {
     const double x = axes.x(mark.x), room = 0.5 * font_size;

@@ -74,7 +74,7 @@ std::string render_html(const Comparison& comparison) {
   const auto& keys = charts[0].series;
   std::string body = fmt::format("<h1>{}</h1>\n", escape_html(title));
   if (!comparison.warning.empty()) body += fmt::format("<p class=\"warn\">{}</p>\n", escape_html(comparison.warning));
-  body += "<section>\n<h2>Results</h2>\n<div class=\"scroll\"><table class=\"wide runs\">";
+  body += "<section>\n<h2>Results</h2>\n<div class=\"scroll\"><table class=\"wide stack runs\">";
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const char* const tag = i ? "td" : "th";
     const bool best = i == best_run(comparison) + 1;
@@ -83,7 +83,9 @@ std::string render_html(const Comparison& comparison) {
       std::string cell = escape_html(lines[i][c]);
       if (i && c == 0) cell = legend_key(keys[i - 1].colour, keys[i - 1].dashed, lines[i][c]);
       if (best && c == 3) cell = "<b>" + cell + "</b>";
-      body += fmt::format("<{0}{1}>{2}</{0}>", tag, c ? " class=\"n\"" : "", cell);
+      // Names for narrow screens, where rows become paragraphs.
+      const std::string name = i && c ? fmt::format(" data-n=\"{}\"", escape_html(lines[0][c])) : "";
+      body += fmt::format("<{0}{1}{2}>{3}</{0}>", tag, c ? " class=\"n\"" : "", name, cell);
     }
     body += i == 0 ? "</tr></thead><tbody>\n" : "</tr>\n";
   }

@@ -8,7 +8,12 @@
 #include <chrono>
 #include <cstring>
 
+#include "heddle/base/protobuf.hpp"
+
 namespace heddle::report {
+
+using namespace protobuf;
+
 namespace {
 
 constexpr std::array<std::uint32_t, 256> crc_table = [] {
@@ -20,33 +25,6 @@ constexpr std::array<std::uint32_t, 256> crc_table = [] {
   }
   return table;
 }();
-
-template <class T>
-std::string little_endian(T value) {
-  std::string bytes;
-  for (std::size_t i = 0; i < sizeof value; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xFF);
-  return bytes;
-}
-
-// Protocol buffers: a field is its number and wire type (0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes), then
-// the value.
-std::string varint(std::uint64_t value) {
-  std::string bytes;
-  for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
-  return bytes + static_cast<char>(value);
-}
-std::string field(int number, int type, std::string_view value) {
-  return varint(static_cast<std::uint64_t>(number << 3 | type)).append(value);
-}
-std::string bytes_field(int number, std::string_view value) {
-  return field(number, 2, varint(value.size()).append(value));
-}
-std::string double_field(int number, double value) {
-  return field(number, 1, little_endian(std::bit_cast<std::uint64_t>(value)));
-}
-std::string float_field(int number, float value) {
-  return field(number, 5, little_endian(std::bit_cast<std::uint32_t>(value)));
-}
 
 double wall_time() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -105,7 +83,7 @@ void EventFile::add(std::int64_t step, const Scalars& scalars) {
   for (const auto& [tag, value] : scalars)
     summary += bytes_field(1, bytes_field(1, tag) + float_field(2, static_cast<float>(value)));
   const std::string event =
-      double_field(1, wall_time()) + field(2, 0, varint(static_cast<std::uint64_t>(step))) + bytes_field(5, summary);
+      double_field(1, wall_time()) + int_field(2, step) + bytes_field(5, summary);
   file_.append(record(event));
 }
 

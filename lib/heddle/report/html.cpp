@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view style = R"css(
 :root{color-scheme:light dark;--bg:#f4f6f9;--card:#fff;--text:#1b2430;--muted:#5d6b7c;--grid:#e2e7ed;--good:#1f6fd5;--bad:#c83428;
---heat:31 111 213;--miss:214 88 32;--s0:#2f6fde;--s1:#d1620c;--s2:#148c56;--s3:#8250df;--s4:#cf325e;--s5:#0b879b;--s6:#8e740a;--s7:#b844a6}
+--heat:26 92 190;--miss:190 72 20;--s0:#2f6fde;--s1:#d1620c;--s2:#148c56;--s3:#8250df;--s4:#cf325e;--s5:#0b879b;--s6:#8e740a;--s7:#b844a6}
 @media (prefers-color-scheme:dark){:root{--bg:#0f141a;--card:#18202a;--text:#e4eaf1;--muted:#98a6b6;--grid:#2b3642;--good:#7ab0ff;--bad:#ff8a7a;
 --heat:64 128 224;--miss:205 92 44;--s0:#6ea8ff;--s1:#ffa24d;--s2:#4cc38a;--s3:#b897ff;--s4:#ff7b98;--s5:#45c4d6;--s6:#d6b73c;--s7:#e68bd8}}
 *{box-sizing:border-box}
@@ -81,7 +81,11 @@ footer{color:var(--muted);font-size:.85rem;margin-top:20px}
 @media (max-width:760px){main{padding:18px 10px 40px}section{padding:14px 12px}.charts,.two{grid-template-columns:minmax(0,1fr)}
 .plot text{font-size:17px}.matrix{font-size:.66rem}.matrix th:first-child{width:74px;padding-right:4px}.matrix .l{font-size:.8em}.matrix th:last-child,.matrix td:last-child{width:40px}
 .matrix th,.matrix td{height:26px}.class{grid-template-columns:96px minmax(0,1fr)}.class .bar{grid-column:1/-1}
-.cards{grid-template-columns:repeat(auto-fill,minmax(96px,1fr))}}
+.cards{grid-template-columns:repeat(auto-fill,minmax(96px,1fr))}
+.stack,.stack tbody,.stack tfoot{display:block}.stack thead,.stack td:empty{display:none}
+.stack tr{display:flex;flex-wrap:wrap;gap:0 14px;padding:6px 0;border-bottom:1px solid var(--grid)}.stack tfoot tr{border-bottom:0}
+.stack td{border:0;padding:1px 0;text-align:left}.stack td[data-n]::before{content:attr(data-n) " ";color:var(--muted);font-weight:400}
+.runs td:first-child{width:100%}.layers td:nth-child(1){width:5.2rem}.layers td:nth-child(2){width:calc(100% - 5.2rem - 14px)}}
 )css";
 
 }  // namespace

@@ -38,6 +38,16 @@ Paint tint(Paint colour, double share) {
   return {{mix(colour.rgba.r), mix(colour.rgba.g), mix(colour.rgba.b)}};
 }
 
+// White or the usual dark, whichever stands out more: above a relative luminance (WCAG 2) of 0.215 that is the dark one.
+Paint text_on(Paint ground) {
+  const auto linear = [](std::uint8_t c) {
+    const double v = c / 255.0;
+    return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4);
+  };
+  const double luminance = 0.2126 * linear(ground.rgba.r) + 0.7152 * linear(ground.rgba.g) + 0.0722 * linear(ground.rgba.b);
+  return luminance > 0.215 ? paint::text : paint::page;
+}
+
 }  // namespace
 
 Image draw_curves(const RunReport& report) {
@@ -98,12 +108,10 @@ Image draw_confusion(const RunReport& report) {
                    x = left + cell * static_cast<double>(p);
       // A tenth of a class taken for another is much: mistakes are shaded on a steeper scale.
       const double shade = t == p ? 0.06 + 0.94 * part : std::min(1.0, 4 * part);
-      canvas.fill_rect(x + 0.5, y + 0.5, cell - 1, cell - 1, tint(t == p ? paint::good : paint::series(1), shade));
+      const Paint ground = tint(t == p ? paint::good : paint::series(1), shade);
+      canvas.fill_rect(x + 0.5, y + 0.5, cell - 1, cell - 1, ground);
       if (classes <= 24)
-        canvas.text({x + cell / 2, y + cell / 2 + 0.35 * small}, std::to_string(count),
-                    shade > 0.55 ? paint::page
-                    : count      ? paint::text
-                                 : paint::muted,
+        canvas.text({x + cell / 2, y + cell / 2 + 0.35 * small}, std::to_string(count), count ? text_on(ground) : paint::muted,
                     {.size = small, .align = Align::center});
     }
     if (classes <= 48)

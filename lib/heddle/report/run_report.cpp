@@ -68,22 +68,28 @@ std::string head(const RunReport& r) {
   return html + "</div>\n";
 }
 
+// A cell with a number. Where a screen is too narrow for a table its rows become paragraphs, and cells say what they are.
+template <class T>
+std::string number(std::string_view name, fmt::format_string<T> format, T value) {
+  return fmt::format("<td class=\"n\" data-n=\"{}\">{}</td>", name, fmt::format(format, std::move(value)));
+}
+
 std::string curves(const RunReport& r) {
   std::string body = "<div class=\"charts\">\n";
   for (const auto& chart : charts_of_run(r.epochs)) body += chart_figure(chart);
   body +=
-      "</div>\n<details><summary>Every epoch in numbers</summary><div class=\"scroll\"><table class=\"wide\"><thead><tr><th "
+      "</div>\n<details><summary>Every epoch in numbers</summary><div class=\"scroll\"><table class=\"wide "
+      "stack\"><thead><tr><th "
       "class=\"n\">epoch</th>"
       "<th class=\"n\">learning rate</th><th class=\"n\">train loss</th><th class=\"n\">train accuracy</th><th "
       "class=\"n\">test loss</th>"
       "<th class=\"n\">test accuracy</th><th class=\"n\">seconds</th><th class=\"n\">images/s</th></tr></thead><tbody>\n";
   for (const auto& row : r.epochs)
-    body += fmt::format(
-        "<tr><td class=\"n\">{}</td><td class=\"n\">{:.4g}</td><td class=\"n\">{:.4f}</td><td class=\"n\">{:.2f}%</td><td "
-        "class=\"n\">{:.4f}</td>"
-        "<td class=\"n\">{:.2f}%</td><td class=\"n\">{:.2f}</td><td class=\"n\">{:.0f}</td></tr>\n",
-        row.epoch, row.lr, row.train_loss, row.train_accuracy, row.test_loss, row.test_accuracy, row.seconds,
-        row.images_per_second);
+    body +=
+        fmt::format("<tr>{}{}{}{}{}{}{}{}</tr>\n", number("epoch", "{}", row.epoch), number("learning rate", "{:.4g}", row.lr),
+                    number("train loss", "{:.4f}", row.train_loss), number("train accuracy", "{:.2f}%", row.train_accuracy),
+                    number("test loss", "{:.4f}", row.test_loss), number("test accuracy", "{:.2f}%", row.test_accuracy),
+                    number("seconds", "{:.2f}", row.seconds), number("images/s", "{:.0f}", row.images_per_second));
   return section(
       "Curves",
       "Train is measured while the epoch runs, over a network that changes; test after it. Move over a curve for its numbers.",
@@ -103,8 +109,10 @@ std::string confusion_table(const RunReport& r) {
       const std::int64_t count = r.confusion[t][p];
       const double part = total ? static_cast<double>(count) / static_cast<double>(total) : 0,
                    shade = t == p ? part : std::min(1.0, 4 * part);
+      // White numbers where they are the easier to read on the light page's colour (html.cpp); a dark page's are all light.
+      const bool white = shade > (t == p ? 0.84 : 0.97);
       table += fmt::format("<td class=\"{}{}{}\" style=\"--v:{:.2f}\" title=\"{} taken for {}: {} ({:.1f}%)\">{}</td>",
-                           t == p ? "h" : "m", shade > 0.55 ? " s" : "", count > 999 ? " l" : "", shade, name,
+                           t == p ? "h" : "m", white ? " s" : "", count > 999 ? " l" : "", shade, name,
                            escape_html(r.class_names[p]), count, 100 * part, count);
     }
     table += total ? fmt::format("<td><b>{:.1f}%</b></td></tr>\n",
@@ -175,22 +183,18 @@ std::string samples(const RunReport& r) {
 
 std::string layers(const RunReport& r) {
   std::string body =
-      "<div class=\"scroll\"><table class=\"wide\"><thead><tr><th>path</th><th>layer</th><th>output</th><th "
+      "<div class=\"scroll\"><table class=\"wide stack layers\"><thead><tr><th>path</th><th>layer</th><th>output</th><th "
       "class=\"n\">parameters</th>"
       "<th class=\"n\">multiply-adds</th><th class=\"n\">sees (px)</th></tr></thead><tbody>\n";
   std::int64_t parameters = 0, multiply_adds = 0;
   for (const auto& l : r.layers) {
     parameters += l.parameters, multiply_adds += l.multiply_adds;
-    body += fmt::format(
-        "<tr><td>{}</td><td>{}</td><td class=\"c\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td "
-        "class=\"n\">{}</td></tr>\n",
-        escape_html(l.path), escape_html(l.description), escape_html(l.output), grouped(l.parameters), grouped(l.multiply_adds),
-        l.receptive_field);
+    body += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"c\" data-n=\"output\">{}</td>{}{}{}</tr>\n", escape_html(l.path),
+                        escape_html(l.description), escape_html(l.output), number("parameters", "{}", grouped(l.parameters)),
+                        number("multiply-adds", "{}", grouped(l.multiply_adds)), number("sees (px)", "{}", l.receptive_field));
   }
-  body += fmt::format(
-      "</tbody><tfoot><tr><td></td><td>all</td><td></td><td class=\"n\">{}</td><td "
-      "class=\"n\">{}</td><td></td></tr></tfoot></table></div>\n",
-      grouped(parameters), grouped(multiply_adds));
+  body += fmt::format("</tbody><tfoot><tr><td></td><td>all</td><td></td>{}{}<td></td></tr></tfoot></table></div>\n",
+                      number("parameters", "{}", grouped(parameters)), number("multiply-adds", "{}", grouped(multiply_adds)));
   return section("Layers", "For one image; the last column is the receptive field of one output.",
                  body + (r.totals.empty() ? "" : facts_list(r.totals) + "\n"));
 }
