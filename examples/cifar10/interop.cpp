@@ -8,7 +8,7 @@
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "options.hpp"
-#include "train.hpp"
+#include "run.hpp"
 #include "weights.hpp"
 
 namespace cifar10 {

@@ -44,7 +44,7 @@ Result run(nn::Module& net, const Tensor& images) {
   x.requires_grad_();
   net.zero_grad();
   const Tensor y = net(x);
-  (y * y).sum().backward();
+  sum(y * y).backward();
   Result r{y.to_vector<float>(), x.grad().to_vector<float>(), {}, rand({5}).to_vector<float>()};
   for (const Tensor& p : net.parameters()) r.gradients.push_back(p.grad().to_vector<float>());
   return r;
@@ -117,7 +117,7 @@ TEST_CASE("blocks of images: evaluation with batch norm") {
 TEST_CASE("blocks of images: gradients add up, and a kept graph can be walked again") {
   auto net = network(group_norm());
   const Tensor x = randn({32, 3, 16, 16});
-  const Tensor loss = net(x).sum();
+  const Tensor loss = sum(net(x));
   loss.backward({}, true);
   const Tensor weight = net.parameters()[0];
   const auto once = weight.grad().to_vector<float>();
@@ -143,7 +143,7 @@ TEST_CASE("blocks of images: only where every module goes by rows and none is wa
   set_num_threads(0);
   nn::Sequential training(conv(3, 6), nn::BatchNorm2d({.num_features = 6}));
   const Tensor y = training(x);  // statistics of the whole batch, not of a block
-  CHECK(std::abs(y.mean().item<double>()) < 1e-5);
+  CHECK(std::abs(mean(y).item<double>()) < 1e-5);
 }
 
 TEST_CASE("blocks of images: an error speaks of the whole batch") {

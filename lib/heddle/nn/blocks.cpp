@@ -8,6 +8,7 @@
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/autograd/record.hpp"
+#include "heddle/autograd/trace.hpp"
 #include "heddle/base/error.hpp"
 #include "heddle/base/parallel.hpp"
 #include "heddle/core/dispatch.hpp"
@@ -123,7 +124,8 @@ bool blocks_enabled() {
 }
 
 bool runs_in_blocks(Module& module, const Tensor& x) {
-  if (!blocks_on || !x.defined() || !x.device().is_cpu() || x.dim() != 4 || !is_floating_point(x.dtype()) || x.numel() == 0)
+  if (!blocks_on || autograd::tracing() || !x.defined() || !x.device().is_cpu() || x.dim() != 4 ||
+      !is_floating_point(x.dtype()) || x.numel() == 0)
     return false;
   if (Partition(x.shape()).count < 2 || !module.by_rows() || module.has_hooks()) return false;
   Walk walk;

@@ -14,7 +14,7 @@
 
 namespace heddle::nn {
 
-/// Whether `module` has parts, all by_rows() and without hooks, and x is worth dividing.
+/// Whether `module` has parts, all by_rows() and without hooks, x is worth dividing, and nobody traces what runs.
 bool runs_in_blocks(Module& module, const Tensor& x);
 
 /// The module's forward on blocks of x's rows, joined. Where an op fails, the whole batch is run, for its error's sake.

@@ -75,7 +75,7 @@ Tensor Module::operator()(const Tensor& x) {
       return scope.output(forward(x));
     }
     if (outermost && runs_in_blocks(*this, x)) return forward_in_blocks(*this, x, [this](const Tensor& part) {
-      Deeper deeper;
+      Deeper deeper_there;  // on the thread that runs the block
       return forward(part);
     });
     return forward(x);

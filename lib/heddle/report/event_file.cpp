@@ -73,8 +73,7 @@ EventFile::EventFile(const std::filesystem::path& folder, std::optional<std::int
   file_.append(record(double_field(1, wall_time()) + bytes_field(3, "brain.Event:2")));
   // Event { wall_time = 1; step = 2; session_log = 7 }, SessionLog { status = 1 }, whose value 1 is START
   if (next_step)
-    file_.append(record(double_field(1, wall_time()) + field(2, 0, varint(static_cast<std::uint64_t>(*next_step))) +
-                        bytes_field(7, field(1, 0, varint(1)))));
+    file_.append(record(double_field(1, wall_time()) + int_field(2, *next_step) + bytes_field(7, int_field(1, 1))));
 }
 
 void EventFile::add(std::int64_t step, const Scalars& scalars) {
@@ -82,8 +81,7 @@ void EventFile::add(std::int64_t step, const Scalars& scalars) {
   std::string summary;
   for (const auto& [tag, value] : scalars)
     summary += bytes_field(1, bytes_field(1, tag) + float_field(2, static_cast<float>(value)));
-  const std::string event =
-      double_field(1, wall_time()) + int_field(2, step) + bytes_field(5, summary);
+  const std::string event = double_field(1, wall_time()) + int_field(2, step) + bytes_field(5, summary);
   file_.append(record(event));
 }
 
