@@ -29,9 +29,8 @@ std::vector<Activation> run(nn::Module& net, const Tensor& input) {
   for (const auto& [path, part] : net.named_modules()) {
     if (path.empty() || !part->named_children().empty()) continue;
     removers.push_back(part->register_forward_hook([&, path = path](nn::Module& layer, const Tensor&, const Tensor& y) {
-      const std::string description = layer.describe();
       const int call = ++calls[path];
-      made.push_back({call == 1 ? path : fmt::format("{}#{}", path, call), description.substr(0, description.find('(')), y});
+      made.push_back({call == 1 ? path : fmt::format("{}#{}", path, call), layer.type_name(), y});
     }));
   }
   try {
