@@ -1,0 +1,112 @@
+// The library on its CUDA backend, which here is the emulator: a training step of each of the thirteen systems beside the
+// same step on the CPU. What comes from the seed (weights, batches, augmentation, masks) is the same on both, so losses and
+// gradients differ by the rounding of sums in another order, and not at all from run to run.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "heddle/heddle.hpp"
+#include "model.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace heddle;
+
+namespace {
+
+constexpr std::uint64_t seed = 11;
+
+data::DataLoader loader_of(const cifar10::Architecture& architecture, const data::ImageDataset& images, Device device) {
+  auto steps = architecture.recipe.augmentation;
+  steps.push_back(data::Normalize{.mean = data::cifar10_mean, .std = data::cifar10_std});
+  return data::DataLoader(images.to(device),
+                          {.batch_size = 4, .shuffle = true, .seed = seed, .transform = data::Transform(steps)});
+}
+
+struct Step {
+  std::vector<std::int64_t> index, labels;
+  std::vector<float> images, loss;
+  std::vector<std::string> names;
+  std::vector<std::vector<float>> weights, gradients, updated;
+};
+
+Step take_step(const cifar10::Architecture& architecture, cifar10::Norm norm, const data::ImageDataset& images, Device device) {
+  Step step;
+  manual_seed(seed);
+  auto net = architecture.build(norm);
+  net.to(device);
+  optim::SGD optimizer(net.parameters(), {.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-4});
+  const auto loader = loader_of(architecture, images, device);
+  for (const auto& batch : loader.epoch(3)) {
+    step.index = batch.index.to_vector<std::int64_t>();
+    step.labels = batch.labels.to_vector<std::int64_t>();
+    step.images = batch.images.to_vector<float>();
+    default_generator().begin_step(1);
+    net.train();
+    const Tensor loss = cross_entropy(net(batch.images), batch.labels);
+    loss.backward();
+    step.loss = loss.to_vector<float>();
+    for (const auto& [name, parameter] : net.named_parameters()) {
+      REQUIRE(parameter.device() == device);
+      step.names.push_back(name);
+      step.weights.push_back(parameter.detach().to_vector<float>());
+      step.gradients.push_back(parameter.grad().to_vector<float>());
+    }
+    optimizer.step();
+    for (const auto& parameter : net.parameters()) step.updated.push_back(parameter.detach().to_vector<float>());
+    break;
+  }
+  return step;
+}
+
+// The largest difference, relative to the largest value.
+double difference(const std::vector<float>& got, const std::vector<float>& want) {
+  REQUIRE(got.size() == want.size());
+  double worst = 0, largest = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(got[i]) - static_cast<double>(want[i])));
+    largest = std::max(largest, std::abs(static_cast<double>(want[i])));
+    if (!std::isfinite(got[i])) return INFINITY;
+  }
+  return largest > 0 ? worst / largest : worst;
+}
+
+// A gradient whose true value is nothing (of a bias before a batch norm) is rounding alone, on both devices.
+bool is_noise(const std::vector<float>& gradient, double largest_of_all) {
+  double largest = 0;
+  for (float g : gradient) largest = std::max(largest, std::abs(static_cast<double>(g)));
+  return largest < 1e-6 * largest_of_all;
+}
+
+}  // namespace
+
+TEST_CASE("a training step of each of the thirteen, on CUDA as on the CPU", "[cuda][step]") {
+  const auto images = data::synthetic({.count = 12});
+  for (const auto& architecture : cifar10::architectures())
+    for (const cifar10::Norm norm : architecture.norms) DYNAMIC_SECTION(architecture.name << ", " << cifar10::name_of(norm) << " norm") {
+      const Step on_cpu = take_step(architecture, norm, images, cpu), on_cuda = take_step(architecture, norm, images, cuda);
+      CHECK(on_cuda.index == on_cpu.index);
+      CHECK(on_cuda.labels == on_cpu.labels);
+      CHECK(on_cuda.weights == on_cpu.weights);
+      CHECK(difference(on_cuda.images, on_cpu.images) < 1e-5);
+      CHECK(difference(on_cuda.loss, on_cpu.loss) < 1e-5);
+      double largest = 0;
+      for (const auto& gradient : on_cpu.gradients)
+        for (float g : gradient) largest = std::max(largest, std::abs(static_cast<double>(g)));
+      REQUIRE(largest > 0);
+      for (std::size_t i = 0; i < on_cpu.names.size(); ++i) {
+        INFO(on_cpu.names[i]);
+        if (is_noise(on_cpu.gradients[i], largest))
+          CHECK(is_noise(on_cuda.gradients[i], largest));
+        else
+          CHECK(difference(on_cuda.gradients[i], on_cpu.gradients[i]) < 1e-4);
+        CHECK(difference(on_cuda.updated[i], on_cpu.updated[i]) < 1e-4);
+      }
+      const Step again = take_step(architecture, norm, images, cuda);
+      CHECK(again.images == on_cuda.images);
+      CHECK(again.loss == on_cuda.loss);
+      CHECK(again.gradients == on_cuda.gradients);
+      CHECK(again.updated == on_cuda.updated);
+    }
+}
