@@ -24,7 +24,7 @@ std::vector<train::EpochResult> train_a_little(Device device) {
   manual_seed(3);
   auto net = small_net();
   net.to(device);
-  optim::AdamW optimizer(net.parameters(), {.lr = 0.01});
+  optim::SGD optimizer(net.parameters(), {.lr = 0.05, .momentum = 0.9});
   return train::fit(net, optimizer, nullptr, loader, loader, {.epochs = 2, .seed = 3, .clip_grad_norm = 1});
 }
 
