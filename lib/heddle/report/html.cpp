@@ -79,7 +79,7 @@ details{margin-top:14px}
 details .scroll{margin-top:10px}
 footer{color:var(--muted);font-size:.85rem;margin-top:20px}
 @media (max-width:760px){main{padding:18px 10px 40px}section{padding:14px 12px}.charts,.two{grid-template-columns:minmax(0,1fr)}
-.plot text{font-size:17px}.matrix{font-size:.66rem}.matrix th:first-child{width:74px;padding-right:4px}.matrix .l{font-size:.8em}.matrix th:last-child,.matrix td:last-child{width:40px}
+.plot text{font-size:17px}.matrix{font-size:.66rem}.matrix th:first-child{width:74px;padding-right:4px}.matrix .l{font-size:.8em}.matrix th:last-child,.matrix td:last-child{width:48px}
 .matrix th,.matrix td{height:26px}.class{grid-template-columns:96px minmax(0,1fr)}.class .bar{grid-column:1/-1}
 .cards{grid-template-columns:repeat(auto-fill,minmax(96px,1fr))}
 .stack,.stack tbody,.stack tfoot{display:block}.stack thead,.stack td:empty{display:none}
