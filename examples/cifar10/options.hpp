@@ -15,7 +15,7 @@ namespace cifar10 {
 
 struct TrainOptions {
   std::string arch = "bottleneck", norm = "batch";
-  std::string device = "auto";
+  std::string device = "auto", precision = "fp32";
   std::filesystem::path data = {}, out = {};  ///< empty: found, and runs/ARCH-NORM
   std::optional<int> epochs = {}, batch = {};
   std::optional<double> lr = {}, momentum = {};

@@ -110,6 +110,7 @@ std::string command_of(const TrainOptions& options) {
   if (options.test_limit != usual.test_limit) add("--test-limit", std::to_string(options.test_limit));
   if (options.augment != usual.augment) command += " --no-augment";
   if (options.device != usual.device) add("--device", options.device);
+  if (options.precision != usual.precision) add("--precision", options.precision);
   if (options.threads != usual.threads) add("--threads", std::to_string(options.threads));
   add("--seed", std::to_string(options.seed));
   return command;

@@ -44,6 +44,7 @@ Json json_of(const TrainOptions& o) {
           {"augment", o.augment},
           {"threads", o.threads},
           {"device", o.device},
+          {"precision", o.precision},
           {"save_every", o.save_every},
           {"save_every_steps", o.save_every_steps}};
 }
@@ -110,6 +111,19 @@ std::unique_ptr<optim::LRScheduler> make_schedule(const Recipe& recipe, optim::O
   }
 }
 
+void use_precision(const std::string& name, Device device) {
+  if (device.is_cpu() && name != "fp32")
+    fail("precision", "expected fp32 on the CPU, which has no tensor cores and multiplies in float32 alone, got " + name);
+  if (name == "fp32")
+    set_float32_matmul_precision("highest");
+  else if (name == "tf32")
+    set_float32_matmul_precision("high");
+  else if (name == "bf16")
+    set_float32_matmul_precision("medium");
+  else
+    fail("precision", "expected fp32, tf32 or bf16, got '" + name + "'");
+}
+
 Json config_of(const TrainOptions& options, const Recipe& recipe, const data::DataChoice& data, const DeviceChoice& device,
                std::int64_t parameters, const data::Transform& transform) {
   const char* const schedules[] = {"constant", "one_cycle", "points"};
@@ -128,6 +142,7 @@ Json config_of(const TrainOptions& options, const Recipe& recipe, const data::Da
           {"transform", transform.str()},
           {"seed", options.seed},
           {"device", device.device.str()},
+          {"precision", options.precision},
           {"threads", get_num_threads()},
           {"data", data.message},
           {"synthetic", data.synthetic},
@@ -202,6 +217,7 @@ TrainOptions options_to_resume(const CLI::App& command, const TrainOptions& give
     complete("--augment", "augment", o.augment);
     complete("--threads", "threads", o.threads);
     complete("--device", "device", o.device);
+    complete("--precision", "precision", o.precision);
     complete("--save-every", "save_every", o.save_every);
     complete("--save-every-steps", "save_every_steps", o.save_every_steps);
     o.data = data;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "heddle/heddle.hpp"
 #include "model.hpp"
@@ -16,6 +17,9 @@ Recipe chosen_recipe(const Architecture& architecture, const TrainOptions& optio
 /// Null for a constant rate.
 std::unique_ptr<heddle::optim::LRScheduler> make_schedule(const Recipe& recipe, heddle::optim::Optimizer& optimizer,
                                                           std::int64_t steps_per_epoch);
+
+/// Tells the library what its products are to be computed in: fp32, tf32 or bf16. Error for what the device has not.
+void use_precision(const std::string& name, heddle::Device device);
 
 /// All that config.json says.
 nlohmann::ordered_json config_of(const TrainOptions& options, const Recipe& recipe, const heddle::data::DataChoice& data,

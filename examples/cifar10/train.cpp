@@ -77,6 +77,7 @@ fs::path train(const TrainOptions& options) {
   set_num_threads(options.threads);
   const DeviceChoice choice = choose_device(options.device);
   say("Device: {}\n", choice.reason);
+  use_precision(options.precision, choice.device);
 
   // Drawn images cost time to draw: only those are that a limit leaves.
   const auto drawn = [](std::int64_t limit, std::int64_t all) { return limit > 0 ? std::min(limit, all) : all; };
@@ -214,6 +215,11 @@ void add_training_options(CLI::App* command, const std::shared_ptr<TrainOptions>
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str()->check(device_name());
+  command
+      ->add_option("--precision", options->precision,
+                   "fp32, or on a GPU tf32 or bf16: what convolutions and matrix products multiply in")
+      ->capture_default_str()
+      ->check(one_of({"fp32", "tf32", "bf16"}));
   command->add_option("--limit", options->limit, "Train on the first N images only")->check(CLI::NonNegativeNumber);
   command->add_option("--test-limit", options->test_limit, "Test on the first N images only")->check(CLI::NonNegativeNumber);
   command->add_flag("--augment,!--no-augment", options->augment, "The recipe's augmentation (default), or none");

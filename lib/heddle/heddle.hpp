@@ -48,6 +48,7 @@
 #include "heddle/ops/norm.hpp"
 #include "heddle/ops/pair.hpp"
 #include "heddle/ops/pool.hpp"
+#include "heddle/ops/precision.hpp"
 #include "heddle/ops/reduce.hpp"
 #include "heddle/ops/softmax.hpp"
 #include "heddle/optim/adam.hpp"

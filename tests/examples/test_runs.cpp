@@ -98,6 +98,17 @@ TEST_CASE("runs are called by what tells them apart") {
   CHECK_THROWS_AS(table({folder.path}), Error);
 }
 
+TEST_CASE("a precision that the CPU does not have is an error before anything is read or written") {
+  Folder folder;
+  for (const char* precision : {"tf32", "bf16", "fp16"}) {
+    const cifar10::TrainOptions options{
+        .device = "cpu", .precision = precision, .data = "synthetic", .out = folder.path / "run"};
+    CHECK_THROWS_AS(cifar10::train(options), Error);
+    CHECK(!fs::exists(options.out));
+  }
+  CHECK(cifar10::command_of({.precision = "bf16"}).find(" --precision bf16 ") != std::string::npos);
+}
+
 TEST_CASE("the command that repeats a training is quoted for a shell") {
   CHECK(cifar10::command_of({}) == "cifar10 train --arch bottleneck --norm batch --seed 1");
   const cifar10::TrainOptions options{

@@ -2,6 +2,7 @@
 
 #include "heddle/autograd/trace.hpp"
 #include "heddle/ops/common.hpp"
+#include "heddle/ops/gemm.hpp"
 #include "kernels/conv/conv.hpp"
 #include "kernels/depthwise/depthwise.hpp"
 
@@ -43,7 +44,8 @@ ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Conv2dOptions&
                     .pad_w = o.padding.w,
                     .dilation_h = o.dilation.h,
                     .dilation_w = o.dilation.w,
-                    .groups = o.groups};
+                    .groups = o.groups,
+                    .precision = matmul_precision()};
   const auto fits = [](std::int64_t in, std::int64_t pad, std::int64_t dilation, std::int64_t kernel) {
     return in + 2 * pad >= dilation * (kernel - 1) + 1;
   };

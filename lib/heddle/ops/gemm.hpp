@@ -6,6 +6,9 @@
 
 namespace heddle::detail {
 
+/// What set_float32_matmul_precision() asks for at present.
+kernels::Precision matmul_precision();
+
 /// c = op(a) op(b) + bias, as the kernel has it; the tensors' elements are taken as they lie in memory.
 inline void gemm(std::string_view where, const kernels::GemmShape& shape, const Tensor& a, const Tensor& b, const Tensor& bias,
                  const Tensor& c) {

@@ -23,7 +23,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Shape shape = x.shape();
   shape[shape.rank() - 1] = out;
   Tensor y = empty(shape, x.options());
-  gemm(where, {.m = rows, .n = out, .k = in, .transpose_b = true}, x_dense, weight_dense, dense_or_none(bias), y);
+  const kernels::Precision precision = matmul_precision();
+  gemm(where, {.m = rows, .n = out, .k = in, .transpose_b = true, .precision = precision}, x_dense, weight_dense,
+       dense_or_none(bias), y);
   if (!needs_grad({x, weight, bias})) return y;
 
   const Saved kept_x(needs_grad({weight}) ? x_dense : Tensor{});
@@ -32,11 +34,12 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     Tensor dx, dweight, dbias;
     if (needs[0]) {
       dx = empty(x_shape, dy.options());
-      gemm(where, {.m = rows, .n = in, .k = out}, dy, kept_weight.get(where), {}, dx);
+      gemm(where, {.m = rows, .n = in, .k = out, .precision = precision}, dy, kept_weight.get(where), {}, dx);
     }
     if (needs[1]) {
       dweight = empty({out, in}, dy.options());
-      gemm(where, {.m = out, .n = in, .k = rows, .transpose_a = true}, dy, kept_x.get(where), {}, dweight);
+      gemm(where, {.m = out, .n = in, .k = rows, .transpose_a = true, .precision = precision}, dy, kept_x.get(where), {},
+           dweight);
     }
     if (needs[2]) dbias = sum(dy.reshape({rows, out}), {0});
     return {dx, dweight, dbias};

@@ -42,7 +42,7 @@ Operand operand_of(const Tensor& t, const Shape& batch) {
 }
 
 // a [..., m, k] times b [..., k, n], batches broadcast, nothing recorded.
-Tensor product(const Tensor& a, const Tensor& b) {
+Tensor product(const Tensor& a, const Tensor& b, kernels::Precision precision) {
   NoGradGuard guard;
   const std::int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
   const Shape batch = broadcast_shapes(batch_of(a), batch_of(b), "matmul");
@@ -50,7 +50,8 @@ Tensor product(const Tensor& a, const Tensor& b) {
   if (c.numel() == 0) return c;
   if (k == 0) return c.zero_();
   const Operand left = operand_of(a, batch), right = operand_of(b, batch);
-  kernels::GemmShape shape{.m = m, .n = n, .k = k, .transpose_a = left.transposed, .transpose_b = right.transposed};
+  kernels::GemmShape shape{
+      .m = m, .n = n, .k = k, .transpose_a = left.transposed, .transpose_b = right.transposed, .precision = precision};
   if (right.stride == 0 && !left.transposed) {
     shape.m = m * batch.numel();  // one matrix on the right: the rows of all products are the rows of one
   } else {
@@ -63,20 +64,21 @@ Tensor product(const Tensor& a, const Tensor& b) {
 }
 
 Tensor batched(const Tensor& a, const Tensor& b) {
-  Tensor c = product(a, b);
+  const kernels::Precision precision = matmul_precision();
+  Tensor c = product(a, b, precision);
   if (!needs_grad({a, b})) return c;
   const Saved kept_a(needs_grad({b}) ? a : Tensor{}), kept_b(needs_grad({a}) ? b : Tensor{});
   return record("matmul", {a, b}, c,
                 [=, a_shape = a.shape(), b_shape = b.shape()](const Tensor& dc, const Needs& needs) -> Grads {
                   Tensor da, db;
-                  if (needs[0]) da = sum_to(product(dc, kept_b.get("matmul").transpose(-2, -1)), a_shape);
+                  if (needs[0]) da = sum_to(product(dc, kept_b.get("matmul").transpose(-2, -1), precision), a_shape);
                   if (needs[1]) {
                     const Tensor& left = kept_a.get("matmul");
                     if (b_shape.rank() == 2 && a_shape.rank() > 2) {
                       // One matrix for all products: its gradient is a single product over all their rows.
-                      db = product(left.reshape({-1, left.size(-1)}).transpose(0, 1), dc.reshape({-1, dc.size(-1)}));
+                      db = product(left.reshape({-1, left.size(-1)}).transpose(0, 1), dc.reshape({-1, dc.size(-1)}), precision);
                     } else {
-                      db = sum_to(product(left.transpose(-2, -1), dc), b_shape);
+                      db = sum_to(product(left.transpose(-2, -1), dc, precision), b_shape);
                     }
                   }
                   return {da, db};
