@@ -23,12 +23,14 @@ struct TilesOf {  // double
 };
 template <>
 struct TilesOf<float, Precision::float32> {
-  // Pixels x channels: 256 x 32, 64 x 32, 256 x 16, 512 x 10, 256 x 20, 256 x 24, 128 x 64, 512 x 4.
-  using Correlate = TileList<VectorTileC<float, 8, 8, 4>, VectorTileC<float, 2, 8, 4>, VectorTileC<float, 4, 8, 2>,
+  // Pixels x channels of 3 x 3 filters: 256 x 32, 256 x 16, 256 x 20, 256 x 24, 512 x 10.
+  // Of any filters: 256 x 32, 64 x 32, 256 x 16, 512 x 10, 256 x 20, 256 x 24, 128 x 64, 512 x 4.
+  using Correlate = TileList<RowTileC<8, 4>, RowTileC<4, 4>, RowTileC<5, 4>, RowTileC<6, 4>, RowTileC<5, 2>,
+                             VectorTileC<float, 8, 8, 4>, VectorTileC<float, 2, 8, 4>, VectorTileC<float, 4, 8, 2>,
                              VectorTileC<float, 4, 10, 1>, VectorTileC<float, 4, 10, 2>, VectorTileC<float, 4, 12, 2>,
                              VectorTileC<float, 4, 16, 4>, VectorTileC<float, 4, 4, 1>>;
-  // Channels out x in, for a row of a 3 x 3 filter: 32 x 16, 32 x 4, 16 x 16, 24 x 20, 16 x 12; for a tap: 32 x 16, 16 x 16, 8
-  // x 4.
+  // Channels out x in, for a row of a 3 x 3 filter: 32 x 16, 32 x 4, 16 x 16, 24 x 20, 16 x 12.
+  // For a tap: 32 x 16, 16 x 16, 8 x 4.
   using Weight = TileList<VectorTileW<float, 4, 4, 3>, VectorTileW<float, 4, 1, 3>, VectorTileW<float, 2, 4, 3>,
                           VectorTileW<float, 3, 5, 3>, VectorTileW<float, 2, 3, 3>, VectorTileW<float, 4, 4, 1>,
                           VectorTileW<float, 2, 4, 1>, VectorTileW<float, 1, 1, 1>>;

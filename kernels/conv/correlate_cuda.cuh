@@ -134,7 +134,8 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(Tile::threads)
   }
 }
 
-/// Chooses the tile and the chunk for a Tile; false where not even the smallest fits into shared memory.
+/// Chooses the tile and the chunk for a Tile; false where it does not serve the shape, or not even the smallest fits into
+/// shared memory.
 template <class Tile, class T>
 bool plan_correlation(Correlation& s) {
   Patch& p = s.patch;
@@ -153,6 +154,7 @@ bool plan_correlation(Correlation& s) {
   int chunk = std::min(whole, std::max(Tile::depth, taps == 1 ? 32 : 8));
   const auto bytes = [&] {
     p.set_tile(images, h, w, w);
+    p.set_pitch(Tile::pitch_for(p));
     p.set_plane(Tile::bank_modulus, Tile::bank_rest);
     s.chunk = chunk;
     return sizeof(T) * chunk * (std::size_t(p.plane) + s.weight_plane) * (chunk < s.in_channels ? 2 : 1);
@@ -170,7 +172,7 @@ bool plan_correlation(Correlation& s) {
     else
       return false;
   }
-  return true;
+  return Tile::serves(p);
 }
 
 template <class Tile>

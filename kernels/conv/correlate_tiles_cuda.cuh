@@ -30,7 +30,10 @@ struct VectorTileC {
   /// Multiply-adds and loads of the block's warps for a tap of a channel, and the multiprocessor's cycles they take: four
   /// instructions each, one of them a load.
   static constexpr double multiplies = 4.0 * lane_pixels * lane_channels, loads = 4.0 * (lane_pixels + lane_row / vector);
-  static constexpr double cycles = std::max((multiplies + loads) / 4, loads);
+  static constexpr double cycles = std::max((multiplies + loads + 4.0 * lane_pixels) / 4, loads);  // an address for each pixel
+
+  static bool serves(const Patch&) { return true; }
+  static int pitch_for(const Patch& p) { return p.pitch; }
 
   T sum[lane_pixels][lane_channels] = {};
   int offset[lane_pixels];
@@ -77,6 +80,83 @@ struct VectorTileC {
   }
 };
 
+/// CUDA cores, 3 x 3 filters with stride and dilation 1: a lane has two rows of four neighbouring pixels, for which it reads
+/// four rows of six words, each as a 16- and an 8-byte load, and each for three shifts and up to two rows of pixels. A channel:
+/// 8 loads of the patch and 9 * lane_row / 4 broadcast ones of weights for 72 * lane_channels multiply-adds.
+template <int lane_channels, int warps_c>
+struct RowTileC {
+  static constexpr int threads = 128, pixels = 256 * (4 / warps_c), channels = lane_channels * warps_c, slots = 8;
+  static constexpr int lane_row = (lane_channels + 3) / 4 * 4;
+  static constexpr int weight_row = warps_c * lane_row / 4 % 2 ? warps_c * lane_row : warps_c * lane_row + 4;
+  static constexpr int depth = 1, bank_modulus = 4, bank_rest = 0;
+  static constexpr double multiplies = 4.0 * 8 * lane_channels, loads = 4.0 * (8 + 9 * lane_row / 4) / 9;  // of a tap
+  static constexpr double cycles = std::max((multiplies + loads) / 4, loads);
+
+  static bool serves(const Patch& p) {
+    const auto plain = [](const Axis& a) { return a.taps == 3 && a.dilation == 1 && a.step == 1; };
+    return plain(p.h) && plain(p.w) && p.tile_h % 2 == 0 && p.tile_w % 4 == 0;
+  }
+  // Rows are whole vectors. Of narrow tiles a quarter of a warp reads several pairs of rows at once, from different banks.
+  static int pitch_for(const Patch& p) {
+    int pitch = (p.pitch + 3) / 4 * 4;
+    while (p.tile_w < 32 && 32 % p.tile_w == 0 && p.tile_w > 4 && 2 * pitch % 32 != p.tile_w && 2 * pitch % 32 != 32 - p.tile_w)
+      pitch += 4;
+    return pitch;
+  }
+
+  float sum[slots][lane_channels] = {};
+  int first, tile_w, offset;  // the lane's first pixel
+
+  HD_DEVICE explicit RowTileC(const Patch& p) : tile_w(p.tile_w) {
+    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+    const int unit = warp / warps_c * 32 + lane, quads = p.tile_w / 4;  // units: two rows of four pixels
+    first = unit / quads * 2 * p.tile_w + unit % quads * 4;
+    offset = patch_offset(p, first);
+  }
+  HD_DEVICE int pixel(int slot) const { return first + slot / 4 * tile_w + slot % 4; }
+  HD_DEVICE static int weight_place(int channel) { return channel / lane_channels * lane_row + channel % lane_channels; }
+
+  HD_DEVICE HD_FORCE_INLINE void add(const Correlation& s, const float* patch, const float* weights, int in_channels) {
+    weights += static_cast<int>(threadIdx.x) / 32 % warps_c * lane_row;
+    patch += offset;
+    for (int c = 0; c < in_channels; ++c, patch += s.patch.plane, weights += s.weight_plane) {
+      float row[2][6];
+      load_row(patch, row[0]);
+      HD_UNROLL
+      for (int r = 0; r < 3; ++r) {
+        load_row(patch + (r + 1) * s.patch.pitch, row[(r + 1) % 2]);
+        HD_UNROLL
+        for (int q = 0; q < 3; ++q) {
+          float factor[lane_row];
+          HD_UNROLL
+          for (int v = 0; v < lane_row; v += 4) {
+            const auto some = simt::load_vec<4>(weights + (r * 3 + q) * weight_row + v);
+            HD_UNROLL
+            for (int e = 0; e < 4; ++e) factor[v + e] = some[e];
+          }
+          HD_UNROLL
+          for (int slot = 0; slot < slots; ++slot)
+            for (int k = 0; k < lane_channels; ++k) sum[slot][k] += row[(r + slot / 4) % 2][slot % 4 + q] * factor[k];
+        }
+      }
+    }
+  }
+  template <class F>
+  HD_DEVICE HD_FORCE_INLINE void each(int slot, F f) const {
+    const int at = static_cast<int>(threadIdx.x) / 32 % warps_c * lane_channels;
+    HD_UNROLL
+    for (int k = 0; k < lane_channels; ++k) f(at + k, sum[slot][k]);
+  }
+
+ private:
+  HD_DEVICE HD_FORCE_INLINE static void load_row(const float* from, float (&row)[6]) {
+    const auto four = simt::load_vec<4>(from);
+    const auto two = simt::load_vec<2>(from + 4);
+    HD_UNROLL
+    for (int e = 0; e < 6; ++e) row[e] = e < 4 ? four[e] : two[e - 4];
+  }
+};
+
 /// Tensor cores: products of pixels [16 x k] and weights [k x 8], k being 8 input channels (tf32) or 16 (bf16). Each of four
 /// warps has pixel_tiles * 16 pixels and all output channels. Factors are rounded as they come from shared memory, where eight
 /// neighbours of four channels lie in 32 banks. A tap of a k: 4 pixel_tiles + 2 channel_tiles words (bf16: twice that) for
@@ -89,6 +169,9 @@ struct MatrixTileC {
   static constexpr int bank_modulus = 32, bank_rest = precision == Precision::bf16 ? 4 : 8;
   static constexpr double loads = 4.0 * (4 * pixel_tiles + 2 * channel_tiles) * (precision == Precision::bf16 ? 2 : 1);
   static constexpr double cycles = std::max(2 * 4.0 * pixel_tiles * channel_tiles, loads) / depth;  // of a channel, as above
+
+  static bool serves(const Patch&) { return true; }
+  static int pitch_for(const Patch& p) { return p.pitch; }
 
   float sum[pixel_tiles][channel_tiles][4] = {};
   int offset[slots];

@@ -178,11 +178,7 @@ bool plan_weight_gradient(const ConvShape& shape, WeightGradient& s, std::size_t
     s.columns = (w + Tile::output_group - 1) / Tile::output_group * Tile::output_group;
     s.output_groups = (images * h * s.columns / Tile::output_group + 1) / 2 * 2;
     p.set_tile(images, h, w, s.columns);
-    if (Tile::aligned) {
-      p.pitch = (p.pitch + 3) / 4 * 4;
-      p.area = images * p.rows * p.pitch;
-      p.by_pitch = Divisor(p.pitch);
-    }
+    if (Tile::aligned) p.set_pitch((p.pitch + 3) / 4 * 4);
     p.set_plane(32, Tile::bank_rest);
     const int area = s.output_groups * Tile::output_group;
     s.dy_plane = area + ((Tile::bank_rest - area) % 32 + 32) % 32;

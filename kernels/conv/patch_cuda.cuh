@@ -58,10 +58,13 @@ struct Patch {
   void set_tile(int n, int out_h, int out_w, int columns) {
     images = n, tile_h = out_h, tile_w = out_w;
     rows = h.extent(out_h);
-    pitch = w.extent(columns);
+    by_rows = Divisor(rows);
+    set_pitch(w.extent(columns));
+  }
+  void set_pitch(int elements) {
+    pitch = elements;
     area = images * rows * pitch;
     by_pitch = Divisor(pitch);
-    by_rows = Divisor(rows);
   }
   /// The distance of channels becomes `rest` modulo `modulus`: chosen so that lanes' channels lie in different banks.
   void set_plane(int modulus, int rest) { plane = area + ((rest - area) % modulus + modulus) % modulus; }

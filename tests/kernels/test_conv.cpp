@@ -208,6 +208,9 @@ TEST_CASE("conv: large batches", "[conv][large]") {
       s.precision = precision;
       check_rounded(s);
     }
+  for (const auto& [n, k] :
+       {std::array{64, 32}, std::array{64, 16}, std::array{64, 20}, std::array{64, 24}, std::array{128, 10}})
+    check_rounded(square(n, 1, 32, k, 3, 1, 1, 1));
 }
 
 TEST_CASE("conv: filters that do not fit into shared memory", "[conv][large]") {
