@@ -31,6 +31,8 @@ std::vector<Algorithm> algorithms(const ConvShape& s, ConvPass pass) {
   };
   offer("direct", cpu_table<ConvAlgorithm<float, DirectConv>>({}));
   offer("direct", cpu_table<ConvAlgorithm<float, DirectWeightConv>>({}));
+  offer("pointwise", cpu_table<ConvAlgorithm<float, PointwiseConv>>({}));
+  offer("pointwise", cpu_table<ConvAlgorithm<float, PointwiseWeightConv>>({}));
   offer("winograd", cpu_table<ConvAlgorithm<float, WinogradConv>>({}));
   offer("winograd", cpu_table<ConvAlgorithm<float, WinogradWeightConv>>({}));
   return all;

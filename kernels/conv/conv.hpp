@@ -35,7 +35,7 @@ struct ConvShape {
 enum class ConvPass { forward, grad_input, grad_weight };
 
 /// On the CPU the fast variant computes 3 x 3 filters of stride 1 in float by Winograd's algorithm where that pays: about a
-/// third of the time, errors about three times as large (docs/kernels/conv.md). HEDDLE_CONV in the environment decides
+/// third of the time, errors two to six times as large (docs/kernels/conv.md). HEDDLE_CONV in the environment decides
 /// otherwise: direct never uses it, winograd wherever it can be used, auto is the default.
 ///
 /// Every output is overwritten, never added to. Workspace is at least workspace(shape, pass) bytes, aligned to 64, and

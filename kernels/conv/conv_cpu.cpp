@@ -15,6 +15,11 @@ const Conv2dKernels<T>& kernels_of() {
   return CpuTable<this_isa, ConvAlgorithm<T, Name>>::get(Variant::fast).kernels;
 }
 
+template <class T, class Name>
+bool serves(const ConvShape& shape, ConvPass pass) {
+  return CpuTable<this_isa, ConvAlgorithm<T, Name>>::get(Variant::fast).serves(shape, pass);
+}
+
 template <class T>
 const Conv2dKernels<T>& choose(const ConvShape& shape, ConvPass pass) {
   const bool weight = pass == ConvPass::grad_weight;
@@ -22,11 +27,13 @@ const Conv2dKernels<T>& choose(const ConvShape& shape, ConvPass pass) {
   // With very few channels, transforming a tile takes longer than its multiplications save.
   const bool pays = shape.c >= 3 && shape.k >= 3 && shape.c + shape.k >= 12;
   if constexpr (sizeof(T) == 4) {
-    const auto& winograd = weight ? CpuTable<this_isa, ConvAlgorithm<T, WinogradWeightConv>>::get({}).serves
-                                  : CpuTable<this_isa, ConvAlgorithm<T, WinogradConv>>::get({}).serves;
-    if (choice != ConvChoice::direct && (pays || choice == ConvChoice::winograd) && winograd(shape, pass))
-      return weight ? kernels_of<T, WinogradWeightConv>() : kernels_of<T, WinogradConv>();
+    if (choice != ConvChoice::direct && (pays || choice == ConvChoice::winograd)) {
+      if (serves<T, WinogradConv>(shape, pass)) return kernels_of<T, WinogradConv>();
+      if (serves<T, WinogradWeightConv>(shape, pass)) return kernels_of<T, WinogradWeightConv>();
+    }
   }
+  if (serves<T, PointwiseConv>(shape, pass)) return kernels_of<T, PointwiseConv>();
+  if (serves<T, PointwiseWeightConv>(shape, pass)) return kernels_of<T, PointwiseWeightConv>();
   return weight ? kernels_of<T, DirectWeightConv>() : kernels_of<T, DirectConv>();
 }
 

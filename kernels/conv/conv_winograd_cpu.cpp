@@ -114,7 +114,7 @@ void convolve_block(const Plan& p, const TileBlock<6>& in, const TileBlock<4>& o
     for (int k = 0; k < channels; ++k)
       for (int g = 0; g < p.groups; ++g)
         finish_group<run>(out, m + pair_offset(p.groups, channels, g, k), p.m_points, bias ? bias[k0 + k] : 0,
-                          output + (k0 + k) * p.out.area(), g);
+                          output + (k0 + k) * p.out.area(), g, 2 * p.out.area() * sizeof(float));
     k0 += channels, block = next;
   }
 }
