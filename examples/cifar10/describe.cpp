@@ -8,9 +8,9 @@
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model.hpp"
+#include "model_file.hpp"
 #include "options.hpp"
 #include "suggest.hpp"
-#include "weights.hpp"
 
 namespace cifar10 {
 namespace {
@@ -40,8 +40,8 @@ void summary(const SummaryOptions& options) {
 void evaluate(const EvaluateOptions& options) {
   set_num_threads(options.threads);
   const DeviceChoice choice = choose_device(options.device);
-  auto [architecture, norm, net] = load_network(options.model, options.arch, options.norm, "evaluate");
-  net.to(choice.device);
+  SavedModel model = load_model(options.model, choice.device, options.arch, options.norm);
+  Net& net = model.net;
 
   const data::DataChoice data = data::find_cifar10({.folder = options.data});
   say("Device: {}\nData: {}\n", choice.reason, data.message);
@@ -66,8 +66,8 @@ void evaluate(const EvaluateOptions& options) {
     ++count[label];
     right[label] += predictions.predicted[i] == predictions.label[i];
   }
-  tell("{} with {} norm: loss {:.4f}, accuracy {} of {} test images\n", architecture->name, name_of(norm), metrics.loss,
-       colored(stdout, Color::bold, fmt::format("{:.2f}%", metrics.accuracy)), metrics.count);
+  tell("{} with {} norm: loss {:.4f}, accuracy {} of {} test images\n", model.architecture->name, name_of(model.norm),
+       metrics.loss, colored(stdout, Color::bold, fmt::format("{:.2f}%", metrics.accuracy)), metrics.count);
   auto classes = nlohmann::ordered_json::object();
   for (std::size_t c = 0; c < names.size(); ++c) {
     if (!count[c]) continue;
@@ -76,8 +76,8 @@ void evaluate(const EvaluateOptions& options) {
     classes[names[c]] = accuracy;
   }
   record("evaluation", {{"model", options.model.string()},
-                        {"arch", architecture->name},
-                        {"norm", name_of(norm)},
+                        {"arch", model.architecture->name},
+                        {"norm", name_of(model.norm)},
                         {"loss", metrics.loss},
                         {"accuracy", metrics.accuracy},
                         {"images", metrics.count},

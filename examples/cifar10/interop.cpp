@@ -7,9 +7,9 @@
 
 #include "console.hpp"
 #include "heddle/heddle.hpp"
+#include "model_file.hpp"
 #include "options.hpp"
 #include "run.hpp"
-#include "weights.hpp"
 
 namespace cifar10 {
 namespace {
@@ -35,12 +35,13 @@ struct CompareActivationsOptions {
 };
 
 void import_weights(const ImportOptions& options) {
-  Trained trained = load_network(options.file, options.arch, options.norm, "import");
+  SavedModel trained = load_model(options.file, cpu, options.arch, options.norm);
   const std::string arch = trained.architecture->name, norm = name_of(trained.norm);
   const fs::path folder = options.out.empty() ? new_folder(fs::path("runs") / (arch + "-" + norm + "-imported")) : options.out;
   fs::create_directories(folder);
   const auto state = trained.net.state_dict();
-  save_safetensors(folder / "model.safetensors", {.tensors = state, .metadata = model_metadata(arch, norm)});
+  save_safetensors(folder / "model.safetensors",
+                   {.tensors = state, .metadata = model_metadata(arch, norm, trained.class_names)});
   tell("{} with {} norm: {} tensors, {} parameters, all of the names, shapes and types expected\nModel: {}\n", arch, norm,
        state.size(), trained.net.num_parameters(), (folder / "model.safetensors").string());
   record("import", {{"arch", arch},
@@ -50,8 +51,8 @@ void import_weights(const ImportOptions& options) {
 }
 
 void export_network(const ExportOptions& options) {
-  Trained trained = load_network(options.model, options.arch, options.norm, "export");
-  auto metadata = model_metadata(trained.architecture->name, name_of(trained.norm));
+  SavedModel trained = load_model(options.model, cpu, options.arch, options.norm);
+  auto metadata = model_metadata(trained.architecture->name, name_of(trained.norm), trained.class_names);
   metadata["input"] = "images scaled to [0, 1], minus mean, divided by std, channel by channel";
   const auto& m = data::cifar10_mean;
   const auto& s = data::cifar10_std;
@@ -69,7 +70,7 @@ void export_network(const ExportOptions& options) {
 }
 
 void compare_with_dump(const CompareActivationsOptions& options) {
-  Trained trained = load_network(options.model, options.arch, options.norm, "compare-activations");
+  SavedModel trained = load_model(options.model, cpu, options.arch, options.norm);
   const Safetensors dump = load_safetensors(options.dump);
   const auto comparison = debug::compare_activations(trained.net, dump.tensors, options.tolerance);
   if (!options.out.empty())

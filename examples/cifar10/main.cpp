@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
       "  cifar10 train --resume runs/compact-group      goes on where it was stopped or killed\n"
       "  cifar10 summary --arch dilated                 the layer table\n"
       "  cifar10 evaluate --model runs/bottleneck-batch/model.safetensors\n"
+      "  cifar10 lr-find --arch compact                 a sweep over learning rates, with a suggestion\n"
+      "  cifar10 predict runs/compact-group cat.png     what a picture shows\n"
+      "  cifar10 gradcam runs/compact-group             what the network looks at\n"
       "  cifar10 study --arch compact --epochs 3        all its norms, compared\n"
       "  cifar10 export runs/bottleneck-batch --onnx bottleneck.onnx\n"
       "  cifar10 compare runs/compact-batch runs/compact-group\n\n"
@@ -31,6 +34,9 @@ int main(int argc, char** argv) {
   cifar10::add_evaluate(app);
   cifar10::add_compare(app);
   cifar10::add_study(app);
+  cifar10::add_predict(app);
+  cifar10::add_gradcam(app);
+  cifar10::add_lr_find(app);
   cifar10::add_interop(app);
   try {
     app.parse(argc, argv);

@@ -23,6 +23,7 @@ struct TrainOptions {
   int threads = 0;
   std::int64_t limit = 0, test_limit = 0;  ///< train, or test, on the first images only; 0: all
   bool augment = true;
+  bool profile = false, check_numerics = false;  ///< see watches.hpp
   std::filesystem::path resume = {};  ///< the folder of a run to go on with; empty: a new run
   int save_every = 0;                 ///< keep the checkpoint of every so many epochs; 0: none but the last and the best
   std::int64_t save_every_steps = 0;  ///< save the last checkpoint also within epochs; 0: only at their ends
@@ -62,6 +63,9 @@ void add_summary(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_study(CLI::App& app);
+void add_predict(CLI::App& app);
+void add_gradcam(CLI::App& app);
+void add_lr_find(CLI::App& app);
 /// import, export and compare-activations.
 void add_interop(CLI::App& app);
 

@@ -17,8 +17,9 @@ using Json = nlohmann::ordered_json;
 
 // What a run leaves.
 bool is_result(const fs::path& path) {
-  static const char* const names[] = {"metrics.csv",       "config.json",   "model.safetensors", "report.html", "curves.png",
-                                      "misclassified.png", "confusion.png", "samples.png",       "checkpoints"};
+  static const char* const names[] = {"metrics.csv", "config.json",       "model.safetensors", "report.html",
+                                      "curves.png",  "misclassified.png", "confusion.png",     "samples.png",
+                                      "checkpoints", "profile.txt",       "trace.json"};
   const std::string name = path.filename().string();
   return std::find(std::begin(names), std::end(names), name) != std::end(names) || name.rfind("events.out.tfevents.", 0) == 0;
 }

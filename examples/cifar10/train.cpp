@@ -12,12 +12,13 @@
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model.hpp"
+#include "model_file.hpp"
 #include "options.hpp"
 #include "progress.hpp"
 #include "report.hpp"
 #include "run.hpp"
 #include "suggest.hpp"
-#include "weights.hpp"
+#include "watches.hpp"
 
 namespace cifar10 {
 namespace {
@@ -130,8 +131,13 @@ fs::path train(const TrainOptions& options) {
   const auto save = [&](const std::vector<std::string>& names) {
     checkpoints.save(train::make_checkpoint(net, optimizer, schedule.get(), state, same), names);
   };
+  Watches watches(options, net, choice.device, train_loader.size() - state.batch);
   const auto on_step = [&](const train::Progress& p, ProgressPrinter& printer) {
     printer.step(p);
+    if (watches.step()) {
+      printer.clear_line();
+      watches.tell_profile(folder);
+    }
     if (options.save_every_steps > 0 && state.step % options.save_every_steps == 0) save({"last"});
   };
   // What a run that is killed has told is on the disk first; the checkpoint that goes on from it comes last.
@@ -170,8 +176,9 @@ fs::path train(const TrainOptions& options) {
     }
   }
   with_way_back(folder, checkpoints, [&] {
-    save_safetensors(folder / "model.safetensors",
-                     {.tensors = net.state_dict(), .metadata = model_metadata(options.arch, options.norm)});
+    save_safetensors(
+        folder / "model.safetensors",
+        {.tensors = net.state_dict(), .metadata = model_metadata(options.arch, options.norm, data.test.class_names())});
     report::write_report(folder, make_report(net, {.options = options,
                                                    .recipe = recipe,
                                                    .data = data,
@@ -230,6 +237,9 @@ void add_training_options(CLI::App* command, const std::shared_ptr<TrainOptions>
       ->add_option("--save-every-steps", options->save_every_steps,
                    "Save the last checkpoint every N steps, not only each epoch")
       ->check(CLI::NonNegativeNumber);
+  command->add_flag("--profile", options->profile, "Time ten steps by layer: a table, and a trace for ui.perfetto.dev");
+  command->add_flag("--check-numerics", options->check_numerics,
+                    "End at the first NaN or infinity, and name its layer and pass; slows training down");
   command->add_option("--out", options->out, "Folder for the results; default: a new one under runs/");
 }
 

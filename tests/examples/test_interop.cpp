@@ -4,11 +4,11 @@
 #include <set>
 
 #include "heddle/heddle.hpp"
+#include "model_file.hpp"
 #include "options.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/protobuf_reader.hpp"
 #include "tests/support/temp_folder.hpp"
-#include "weights.hpp"
 
 using namespace heddle;
 using Catch::Matchers::Contains;
@@ -62,7 +62,7 @@ TEST_CASE("import keeps every bit, and the file says what it is") {
     CHECK(a == b);
   }
   // From here on the folder is enough.
-  CHECK(cifar10::load_network(out, "", "", "test").norm == cifar10::Norm::batch);
+  CHECK(cifar10::load_model(out, cpu).norm == cifar10::Norm::batch);
 }
 
 TEST_CASE("import lists all that differs, and writes nothing") {
@@ -78,7 +78,7 @@ TEST_CASE("import lists all that differs, and writes nothing") {
                                                 Contains("unexpected: module.stages.0.0.weight") &&
                                                 Contains("stages.0.2.weight") && Contains("[11]"));
   CHECK_FALSE(fs::exists(out));
-  CHECK_THROWS_WITH(cifar10_program({"import", file.string(), "--arch", "compact"}), Contains("[import] expected --norm"));
+  CHECK_THROWS_WITH(cifar10_program({"import", file.string(), "--arch", "compact"}), Contains("[model] expected --norm"));
 }
 
 TEST_CASE("each of the thirteen becomes a graph of the nodes it should have") {
@@ -115,7 +115,7 @@ TEST_CASE("compare-activations agrees with a dump of the same network, and names
   const fs::path model = folder.path() / "model.safetensors", dump = folder.path() / "dump.safetensors",
                  ours = folder.path() / "ours.safetensors";
   save_network(model, "residual", "group");
-  auto trained = cifar10::load_network(model, "residual", "group", "test");
+  auto trained = cifar10::load_model(model, cpu, "residual", "group");
   auto made = debug::record_activations(trained.net, randn({2, 3, 32, 32}));
   save_safetensors(dump, {.tensors = made, .metadata = {}});
   const std::vector<std::string> words = {"compare-activations", dump.string(), "--model", model.string(), "--arch", "residual",
