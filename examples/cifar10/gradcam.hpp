@@ -8,9 +8,9 @@
 namespace cifar10 {
 
 struct GradCamSheetOptions {
-  std::filesystem::path run, data, out;  ///< out empty: gradcam.png beside the weights
-  std::string layer;                     ///< empty: the last one before the global pooling
-  std::string arch, norm;                ///< empty: what the file says
+  std::filesystem::path run = {}, data = {}, out = {};  ///< out empty: gradcam.png beside the weights
+  std::string layer = {};                               ///< empty: the last one before the global pooling
+  std::string arch = {}, norm = {};                     ///< empty: what the file says
   std::string device = "auto";
   int count = 12, threads = 0;
   std::int64_t limit = 0;  ///< look through the first test images only; 0: all

@@ -9,9 +9,9 @@
 namespace cifar10 {
 
 struct PredictOptions {
-  std::filesystem::path run;
-  std::vector<std::filesystem::path> images;
-  std::string arch, norm;  ///< empty: what the file says
+  std::filesystem::path run = {};
+  std::vector<std::filesystem::path> images = {};
+  std::string arch = {}, norm = {};  ///< empty: what the file says
   std::string device = "auto";
   int top = 5, threads = 0;
 };
