@@ -24,7 +24,7 @@ std::atomic<bool> blocks_on = [] {
   return !(text && std::string_view(text) == "0");
 }();
 
-constexpr std::int64_t block_elements = 8 * 3 * 32 * 32;  // of the network's input
+constexpr std::int64_t block_elements = 8 * 3 * 32 * 32;  // of the network's input, and the least that is divided
 
 // How the rows are divided; depends on the shape alone.
 struct Partition {
@@ -125,7 +125,7 @@ bool blocks_enabled() {
 
 bool runs_in_blocks(Module& module, const Tensor& x) {
   if (!blocks_on || autograd::tracing() || !x.defined() || !x.device().is_cpu() || x.dim() != 4 ||
-      !is_floating_point(x.dtype()) || x.numel() == 0)
+      !is_floating_point(x.dtype()) || x.numel() < block_elements)
     return false;
   if (Partition(x.shape()).count < 2 || !module.by_rows() || module.has_hooks()) return false;
   Walk walk;
