@@ -9,9 +9,14 @@ using namespace heddle;
 
 namespace {
 
+// In training too while one lives, and off while a BlocksOff does.
+struct Blocks {
+  Blocks() { nn::set_blocks(true, true); }
+  ~Blocks() { nn::set_blocks(true); }
+};
 struct BlocksOff {
   BlocksOff() { nn::set_blocks(false); }
-  ~BlocksOff() { nn::set_blocks(true); }
+  ~BlocksOff() { nn::set_blocks(true, true); }
 };
 
 nn::Conv2d conv(int in, int out) {
@@ -75,6 +80,7 @@ struct Counter : nn::Module {
 }  // namespace
 
 TEST_CASE("blocks of images: outputs and masks to the bit, gradients but for the order of their sums") {
+  const Blocks in_training_too;
   for (const std::int64_t n : {7, 32, 45}) {
     auto net = network(group_norm());
     const Tensor x = randn({n, 3, 16, 16});
@@ -90,6 +96,7 @@ TEST_CASE("blocks of images: outputs and masks to the bit, gradients but for the
 }
 
 TEST_CASE("blocks of images: the same bits on any number of threads") {
+  const Blocks in_training_too;
   auto net = network(group_norm());
   const Tensor x = randn({45, 3, 16, 16});
   test::same_on_any_threads([&] {
@@ -102,6 +109,7 @@ TEST_CASE("blocks of images: the same bits on any number of threads") {
 }
 
 TEST_CASE("blocks of images: evaluation with batch norm") {
+  const Blocks in_training_too;
   auto net = network(nn::share(nn::BatchNorm2d({.num_features = 6})));
   const Tensor x = randn({32, 3, 16, 16});
   net(x);  // running statistics
@@ -115,6 +123,7 @@ TEST_CASE("blocks of images: evaluation with batch norm") {
 }
 
 TEST_CASE("blocks of images: gradients add up, and a kept graph can be walked again") {
+  const Blocks in_training_too;
   auto net = network(group_norm());
   const Tensor x = randn({32, 3, 16, 16});
   const Tensor loss = sum(net(x));
@@ -128,6 +137,7 @@ TEST_CASE("blocks of images: gradients add up, and a kept graph can be walked ag
 }
 
 TEST_CASE("blocks of images: only where every module goes by rows and none is watched") {
+  const Blocks in_training_too;
   const Tensor x = randn({32, 3, 16, 16});
   set_num_threads(1);  // the counters are plain
   const auto calls_of = [&](bool rows, bool hooked) {
@@ -138,6 +148,10 @@ TEST_CASE("blocks of images: only where every module goes by rows and none is wa
     return *calls;
   };
   CHECK(calls_of(true, false) > 1);
+  nn::set_blocks(true);
+  CHECK(calls_of(true, false) == 1);  // recorded
+  CHECK(no_grad([&] { return calls_of(true, false); }) > 1);
+  nn::set_blocks(true, true);
   CHECK(calls_of(false, false) == 1);
   CHECK(calls_of(true, true) == 1);
   set_num_threads(0);
@@ -148,6 +162,7 @@ TEST_CASE("blocks of images: only where every module goes by rows and none is wa
 }
 
 TEST_CASE("blocks of images: an error speaks of the whole batch") {
+  const Blocks in_training_too;
   nn::Sequential net(conv(4, 6), nn::ReLU());
   CHECK_THROWS_WITH(net(randn({32, 3, 16, 16})), Catch::Matchers::ContainsSubstring("[32, 3, 16, 16]"));
 }

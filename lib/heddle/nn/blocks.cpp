@@ -19,10 +19,11 @@
 namespace heddle::nn {
 namespace {
 
-std::atomic<bool> blocks_on = [] {
+std::string_view wish() {
   const char* text = std::getenv("HEDDLE_BLOCKS");
-  return !(text && std::string_view(text) == "0");
-}();
+  return text ? text : "";
+}
+std::atomic<bool> blocks_on = wish() != "0", blocks_recorded = wish() == "train";
 
 constexpr std::int64_t block_elements = 8 * 3 * 32 * 32;  // of the network's input, and the least that is divided
 
@@ -116,15 +117,17 @@ Tensor add_up(const std::vector<std::vector<Tensor>>& gradients, std::size_t lea
 
 }  // namespace
 
-void set_blocks(bool on) {
+void set_blocks(bool on, bool recorded) {
   blocks_on = on;
+  blocks_recorded = recorded;
 }
 bool blocks_enabled() {
   return blocks_on;
 }
 
 bool runs_in_blocks(Module& module, const Tensor& x) {
-  if (!blocks_on || autograd::tracing() || !x.defined() || !x.device().is_cpu() || x.dim() != 4 ||
+  if (!blocks_on || (is_grad_enabled() && !blocks_recorded)) return false;
+  if (autograd::tracing() || !x.defined() || !x.device().is_cpu() || x.dim() != 4 ||
       !is_floating_point(x.dtype()) || x.numel() < block_elements)
     return false;
   if (Partition(x.shape()).count < 2 || !module.by_rows() || module.has_hooks()) return false;

@@ -68,8 +68,10 @@ class Residual : public Module {
 void set_fusion(bool on);
 bool fusion_enabled();
 
-/// Whether networks whose modules are all by_rows() run a few images at a time (on the CPU; on by default).
-void set_blocks(bool on);
+/// Whether networks whose modules are all by_rows() run a few images at a time on the CPU: by default where recording is off
+/// (evaluation); with `recorded` in training too, which as measured pays on some networks only (docs/performance.md).
+/// HEDDLE_BLOCKS=0 or train in the environment sets what a program begins with.
+void set_blocks(bool on, bool recorded = false);
 bool blocks_enabled();
 
 }  // namespace heddle::nn
