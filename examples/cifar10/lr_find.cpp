@@ -27,11 +27,18 @@ std::vector<report::Chart> charts_of(const train::LRCurve& curve) {
       slopes{.name = "of the smoothed loss", .points = {}, .colour = 2};
   // How a sweep explodes would press everything else flat.
   const double most = 1.25 * curve.points.front().loss;
-  for (const auto& p : curve.points) {
+  double steepest = 0;
+  std::size_t shown = 0;
+  for (std::size_t i = 0; i < curve.points.size(); ++i) {
+    if (curve.points[i].loss <= most) shown = i + 1;
+    steepest = std::min(steepest, curve.points[i].slope);
+  }
+  for (std::size_t i = 0; i < shown; ++i) {
+    const auto& p = curve.points[i];
     const double x = std::log10(p.lr);
     losses.points.push_back({x, p.loss <= most ? p.loss : nothing});
     smoothed.points.push_back({x, p.smoothed});
-    slopes.points.push_back({x, p.slope});
+    slopes.points.push_back({x, steepest == 0 || p.slope <= -2 * steepest ? p.slope : nothing});
   }
   std::vector<report::Mark> marks;
   if (curve.suggestion > 0) marks.push_back({std::log10(curve.suggestion), fmt::format("{:.2g}", curve.suggestion)});
@@ -39,7 +46,7 @@ std::vector<report::Chart> charts_of(const train::LRCurve& curve) {
     return report::Chart{
         .title = title, .series = std::move(series), .decimals = 4, .x_name = "lr", .powers_of_ten = true, .marks = marks};
   };
-  return {chart("Loss", {losses, smoothed}), chart("Slope, a power of ten", {slopes})};
+  return {chart("Loss", {losses, smoothed}), chart("Slope, for each power of ten", {slopes})};
 }
 
 std::string csv_of(const train::LRCurve& curve) {

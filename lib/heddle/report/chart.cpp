@@ -71,6 +71,24 @@ std::string x_text(const Chart& chart, double x) {
   return fmt::format("{:.3g}", std::pow(10, x));
 }
 
+namespace {
+
+std::vector<std::string> x_labels_of(const Chart& chart, const std::vector<double>& at) {
+  auto labels = tick_labels(at);
+  if (chart.powers_of_ten)
+    for (std::size_t i = 0; i < at.size(); ++i) labels[i] = x_text(chart, at[i]);
+  return labels;
+}
+
+// How far left of the plot the axis' name ends: in front of the first label, where that stands at the plot's edge.
+double name_distance(const Chart& chart, const Axes& axes, double font_size) {
+  if (axes.x_ticks.empty() || axes.x_ticks.front() > axes.x_low) return 0.8 * font_size;
+  const double half = text_width(x_labels_of(chart, axes.x_ticks).front(), font_size) / 2;
+  return std::max(0.8 * font_size, half + 0.4 * font_size);
+}
+
+}  // namespace
+
 Axes layout(const Chart& chart, double x, double y, double width, double height, double font_size) {
   Range xs, ys;
   for (const auto& series : chart.series)
@@ -88,7 +106,7 @@ Axes layout(const Chart& chart, double x, double y, double width, double height,
   else
     for (double tick : ticks(xs.low, xs.high, 8, true))
       if (tick >= xs.low && tick <= xs.high) axes.x_ticks.push_back(tick);
-  double label_width = text_width(chart.x_name, font_size);
+  double label_width = text_width(chart.x_name, font_size) + name_distance(chart, axes, font_size) - 0.8 * font_size;
   for (const auto& label : tick_labels(axes.y_ticks)) label_width = std::max(label_width, text_width(label, font_size));
   axes.left = x + label_width + 0.8 * font_size;
   axes.top = y + 0.5 * font_size;
@@ -106,13 +124,11 @@ void draw_plot(Surface& surface, const Chart& chart, const Axes& axes, double fo
     surface.text({axes.left - 0.5 * font_size, y + 0.35 * font_size}, y_labels[i], paint::muted,
                  {.size = font_size, .align = Align::right});
   }
-  auto x_labels = tick_labels(axes.x_ticks);
-  if (chart.powers_of_ten)
-    for (std::size_t i = 0; i < x_labels.size(); ++i) x_labels[i] = x_text(chart, axes.x_ticks[i]);
+  const auto x_labels = x_labels_of(chart, axes.x_ticks);
   for (std::size_t i = 0; i < axes.x_ticks.size(); ++i)
     surface.text({axes.x(axes.x_ticks[i]), bottom + 1.55 * font_size}, x_labels[i], paint::muted,
                  {.size = font_size, .align = Align::center});
-  surface.text({axes.left - 0.8 * font_size, bottom + 1.55 * font_size}, chart.x_name, paint::muted,
+  surface.text({axes.left - name_distance(chart, axes, font_size), bottom + 1.55 * font_size}, chart.x_name, paint::muted,
                {.size = font_size, .align = Align::right});
   for (const Mark& mark : chart.marks) {
     const double x = axes.x(mark.x), room = 0.5 * font_size;
