@@ -1,8 +1,10 @@
 // train_step: the time of one training step of a network, batch by batch, as its trainer runs it.
 //
 // A step is everything between two batches: augmentation from bytes, forward, loss, backward, optimizer, schedule. Ten steps
-// warm up; the median of the rest is reported. --eval times the forward pass in evaluation mode instead. Images are random
-// bytes: nothing here depends on what they show. step_memory_mb is how much the process's resident memory grew at its peak,
+// warm up; the median of the rest is reported. On a GPU the step is recorded and replayed, as by the trainer. --eval times the
+// forward pass in evaluation mode instead. --plan times nothing: it records a step and says what that consists of, nodes
+// (kernels, copies and fills) and the megabytes that it moves at least, every tensor and workspace that it makes being
+// written once and read once. Images are random bytes: nothing here depends on what they show. step_memory_mb is how much the process's resident memory grew at its peak,
 // from the data set on (before the network is built); peak_memory_mb is what the allocator held.
 #include <fmt/format.h>
 
@@ -12,7 +14,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "heddle/core/recording.hpp"
 #include "heddle/heddle.hpp"
+#include "heddle/train/recorded_steps.hpp"
 #include "model.hpp"
 
 using namespace heddle;
@@ -22,7 +26,7 @@ namespace {
 struct Options {
   std::string arch = "bottleneck", norm = "batch", device = "auto", json;
   int threads = 0, steps = 30, batch = 0;
-  bool eval = false;
+  bool eval = false, plan = false;
 };
 
 data::ImageDataset random_images(std::int64_t count, Device device) {
@@ -52,6 +56,8 @@ double median(std::vector<double> values) {
 void run(const Options& options) {
   set_num_threads(options.threads);
   const Device device = choose_device(options.device).device;
+  if (options.plan && (!device.is_cuda() || options.eval))
+    throw Error("[--plan] expected a training step on a GPU, got " + (options.eval ? "--eval" : device.str()));
   const auto& architecture = cifar10::find_architecture(options.arch);
   const auto& recipe = architecture.recipe;
   const int batch = options.batch ? options.batch : recipe.batch;
@@ -70,29 +76,65 @@ void run(const Options& options) {
   optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
   train::Meter meter(device);
 
+  const auto work = [&](const data::Batch& b) {
+    optimizer.zero_grad();
+    const Tensor logits = net(b.images);
+    const Tensor loss = cross_entropy(logits, b.labels);
+    loss.backward();
+    optimizer.step();
+    meter.add(logits, b.labels, loss.detach());
+  };
+  train::RecordedSteps recorded(loader, optimizer, work);
+  if (options.plan) {
+    recorded.begin_epoch(0);
+    std::size_t bytes = 0;  // handed out by the allocator in the last step that was launched
+    for (std::uint64_t step = 1; recorded.nodes() == 0; ++step) {
+      const std::size_t before = detail::total_allocated(device);
+      recorded.run(0, step);
+      if (recorded.nodes() == 0) bytes = detail::total_allocated(device) - before;
+    }
+    const nlohmann::ordered_json plan = {{"program", "heddle"},
+                                         {"arch", options.arch},
+                                         {"norm", options.norm},
+                                         {"device", device.str()},
+                                         {"batch", batch},
+                                         {"nodes", recorded.nodes()},
+                                         {"megabytes", 2 * static_cast<double>(bytes) * 1e-6}};
+    fmt::print("{}\n", plan.dump());
+    if (!options.json.empty()) write_file(options.json, plan.dump(2) + "\n");
+    return;
+  }
+
   std::vector<double> times;
   std::uint64_t step = 0;
   constexpr int warm_up = 10;
   auto start = std::chrono::steady_clock::now();
   for (std::uint64_t epoch = 0; static_cast<int>(times.size()) < warm_up + options.steps; ++epoch) {
+    // False when enough was timed.
+    const auto timed = [&] {
+      synchronize(device);
+      const auto now = std::chrono::steady_clock::now();
+      times.push_back(std::chrono::duration<double>(now - start).count());
+      start = now;
+      return static_cast<int>(times.size()) < warm_up + options.steps;
+    };
+    if (device.is_cuda() && !options.eval) {
+      recorded.begin_epoch(epoch);
+      for (std::int64_t number = 0; number < loader.size(); ++number) {
+        recorded.run(number, ++step);
+        if (!timed()) break;
+      }
+      continue;
+    }
     for (const auto& b : loader.epoch(epoch)) {
       if (options.eval) {
         NoGradGuard guard;
         meter.add(net(b.images), b.labels, zeros({1}, {.device = device}));
       } else {
         default_generator().begin_step(++step);
-        optimizer.zero_grad();
-        const Tensor logits = net(b.images);
-        const Tensor loss = cross_entropy(logits, b.labels);
-        loss.backward();
-        optimizer.step();
-        meter.add(logits, b.labels, loss.detach());
+        work(b);
       }
-      synchronize(device);
-      const auto now = std::chrono::steady_clock::now();
-      times.push_back(std::chrono::duration<double>(now - start).count());
-      start = now;
-      if (static_cast<int>(times.size()) == warm_up + options.steps) break;
+      if (!timed()) break;
     }
   }
   times.erase(times.begin(), times.begin() + warm_up);
@@ -125,6 +167,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads, "CPU threads; 0: one for each core");
   app.add_option("--batch", options.batch, "Images a step; default: the recipe's");
   app.add_option("--steps", options.steps, "Steps timed, after ten of warm-up")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_flag("--plan", options.plan, "Time nothing: say what a recorded training step consists of (--device cuda)");
   app.add_flag("--eval", options.eval, "Time the forward pass in evaluation mode");
   app.add_option("--json", options.json, "Also write the result here");
   CLI11_PARSE(app, argc, argv);

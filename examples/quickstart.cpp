@@ -1,15 +1,25 @@
 // A network from bytes to accuracy, top to bottom: data, model, optimizer, loop, test.
+//
+//   quickstart [--device auto|cpu|cuda]
 #include <cstdio>
+#include <string_view>
 
 #include "heddle/heddle.hpp"
 
 using namespace heddle;
 
-int main() {
+int main(int argc, char** argv) {
+  const bool chosen = argc == 3 && std::string_view(argv[1]) == "--device";
+  if (argc > 1 && !chosen) {
+    std::fprintf(stderr, "usage: quickstart [--device auto|cpu|cuda]\n");
+    return 2;
+  }
+  const DeviceChoice choice = choose_device(chosen ? argv[2] : "auto");
+  std::printf("Device: %s\n", choice.reason.c_str());
   manual_seed(1);
   // Ten classes of drawn 32x32 images; data::read_cifar10(folder, split) reads the real ones.
-  const auto train_set = data::synthetic({.count = 10000, .split = data::Split::train});
-  const auto test_set = data::synthetic({.count = 2000, .split = data::Split::test});
+  const auto train_set = data::synthetic({.count = 10000, .split = data::Split::train}).to(choice.device);
+  const auto test_set = data::synthetic({.count = 2000, .split = data::Split::test}).to(choice.device);
   const data::Normalize normalize{.mean = data::cifar10_mean, .std = data::cifar10_std};
   const data::DataLoader train_loader(train_set, {.batch_size = 64, .shuffle = true, .transform = {data::RandomHorizontalFlip{}, normalize}});
   const data::DataLoader test_loader(test_set, {.batch_size = 500, .transform = {normalize}});
@@ -23,10 +33,11 @@ int main() {
                      nn::Linear({.in_features = 64, .out_features = 10}));
   std::printf("%s", nn::summarize(net, {1, 3, 32, 32}).str().c_str());
 
+  net.to(choice.device);
   optim::SGD optimizer(net.parameters(), {.lr = 0.05, .momentum = 0.9});
   for (int epoch = 0; epoch < 3; ++epoch) {
     net.train();
-    train::Meter meter;
+    train::Meter meter(choice.device);
     for (const auto& batch : train_loader.epoch(epoch)) {
       optimizer.zero_grad();
       const Tensor logits = net(batch.images);

@@ -11,7 +11,7 @@
 #   build      the library, the tests and the benchmarks, for this machine's GPU
 #   tests      the surface's promises, every kernel test and the library's tests on the GPU
 #   ...check   compute-sanitizer's four tools over the kernel tests (without those of large shapes)
-#   bench      the kernels' benchmarks; steps: a training step of each of the thirteen
+#   bench      the kernels' benchmarks; steps: a training step of each of the thirteen, and what it is made of
 #   peer       the same steps in PyTorch: eager in both layouts, amp, compile (needs --peer and --data)
 #   train      the thirteen trainings by their recipes (--only ARCH-NORM,... for some)
 #   table      what FOLDER holds by now, as a table
@@ -134,10 +134,12 @@ stage_bench() {
 }
 stage_steps() {
   local system
-  mkdir -p "$out/steps"
+  mkdir -p "$out/steps" "$out/plan"
   for system in $systems; do
     run "step-$system" "$build/bench/train_step" --arch "${system%-*}" --norm "${system#*-}" --device cuda --steps 200 \
       --json "$out/steps/$system.json"
+    run "plan-$system" "$build/bench/train_step" --arch "${system%-*}" --norm "${system#*-}" --device cuda --plan \
+      --json "$out/plan/$system.json"
   done
 }
 stage_peer() {

@@ -33,18 +33,18 @@ def cell(value, form="{:.3f}"):
 
 def main():
     out = pathlib.Path(sys.argv[1])
-    lines = ["| system | ms a step | images/s | peer eager | amp | compile | ratio to eager | to compile "
-             "| epochs | s of training | test % |", "|" + "---|" * 11]
+    lines = ["| system | graph nodes | MB a step | ms a step | images/s | peer eager | amp | compile | ratio to eager | to compile "
+             "| epochs | s of training | test % |", "|" + "---|" * 13]
     names = sorted({p.stem for p in (out / "steps").glob("*.json")} | {p.name for p in (out / "train").glob("*")})
     for name in names:
         step = read_json(out / "steps" / f"{name}.json")
         peer = {mode: read_json(out / "peer" / f"{name}-{mode}.json").get("step_ms") for mode in MODES}
         eager = min((peer[m] for m in MODES[:2] if peer[m]), default=None)
-        ours = step.get("step_ms")
+        ours, plan = step.get("step_ms"), read_json(out / "plan" / f"{name}.json")
         ratio = lambda other: other / ours if other and ours else None
         epochs, seconds, accuracy = training(out / "train" / name) or (None, None, None)
         lines.append("| " + " | ".join([
-            name, cell(ours), cell(step.get("images_per_s"), "{:.0f}"), cell(eager),
+            name, cell(plan.get("nodes"), "{}"), cell(plan.get("megabytes"), "{:.1f}"), cell(ours), cell(step.get("images_per_s"), "{:.0f}"), cell(eager),
             cell(peer["amp-nhwc"]), cell(peer["compile-nhwc"]), cell(ratio(eager), "{:.1f}"), cell(ratio(peer["compile-nhwc"]), "{:.1f}"),
             cell(epochs, "{}"), cell(seconds, "{:.2f}"), cell(accuracy, "{:.2f}")]) + " |")
     if len(lines) == 2:

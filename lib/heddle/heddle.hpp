@@ -12,6 +12,7 @@
 #include "heddle/base/stream.hpp"
 #include "heddle/core/allocator.hpp"
 #include "heddle/core/backend.hpp"
+#include "heddle/core/graph.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/core/safetensors.hpp"

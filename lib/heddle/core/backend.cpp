@@ -2,9 +2,12 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/isa.hpp"
+#include "heddle/core/recording.hpp"
 
 #if HEDDLE_WITH_CUDA
 #include "kernels/simt/runtime.hpp"
@@ -63,7 +66,9 @@ void synchronize(Device device) {
 namespace backend {
 
 void* system_allocate(Device device, std::size_t bytes) {
-  return device.is_cpu() ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : simt::allocate(bytes);
+  if (device.is_cpu()) return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  (void)current_stream(device);  // so that the calling thread means this device
+  return simt::allocate(bytes);
 }
 void system_free(Device device, void* block) noexcept { device.is_cpu() ? std::free(block) : simt::free(block); }
 
@@ -87,10 +92,29 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
     simt::copy_to_device(to, from, bytes, stream);
   else
     simt::copy_on_device(to, from, bytes, stream);
-  simt::synchronize(stream);
+  if (to_device.is_cpu() || from_device.is_cpu()) simt::synchronize(stream);
+}
+
+Stream current_stream(Device device) {
+  if (device.is_cpu()) return {};
+  thread_local int active = 0;
+  if (active != device.index) simt::use_device(active = device.index);
+  static std::mutex mutex;
+  static auto& streams = *new std::map<int, Stream>;  // never destroyed: tensors of static lifetime may come later
+  std::lock_guard lock(mutex);
+  auto& stream = streams[device.index];
+  if (!stream.handle) stream = simt::create_stream();
+  return stream;
 }
 
 }  // namespace backend
+
+void detail::upload_bytes(Device device, void* to, const void* from, std::size_t bytes) {
+  if (device.is_cpu())
+    std::memcpy(to, from, bytes);
+  else
+    simt::copy_to_device(to, from, bytes, backend::current_stream(device));
+}
 
 #else
 
@@ -112,11 +136,15 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
   if (to_device.is_cuda() || from_device.is_cuda()) refuse();
   if (bytes) std::memcpy(to, from, bytes);
 }
+Stream current_stream(Device) { return {}; }
 
 }  // namespace backend
 
-#endif
+void detail::upload_bytes(Device device, void* to, const void* from, std::size_t bytes) {
+  if (device.is_cuda()) refuse();
+  std::memcpy(to, from, bytes);
+}
 
-Stream backend::current_stream(Device) { return {}; }
+#endif
 
 }  // namespace heddle

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "heddle/core/dispatch.hpp"
+#include "heddle/core/recording.hpp"
 #include "heddle/core/tensor_impl.hpp"
 #include "kernels/random/random.hpp"
 
@@ -24,8 +25,16 @@ kernels::RandomKey Generator::next(kernels::Purpose purpose) {
   return {.seed = seed,
           .step = step + call / call_limit,
           .call = static_cast<std::uint32_t>(call % call_limit),
-          .purpose = purpose};
+          .purpose = purpose,
+          .device_step = this == &default_generator() ? detail::device_step() : nullptr};
 }
+
+namespace {
+thread_local const std::uint64_t* step_place = nullptr;
+}
+detail::DeviceStep::DeviceStep(const std::uint64_t* place) { step_place = place; }
+detail::DeviceStep::~DeviceStep() { step_place = nullptr; }
+const std::uint64_t* detail::device_step() { return step_place; }
 
 Generator& default_generator() {
   thread_local Generator generator;

@@ -14,6 +14,21 @@
 #include "heddle/core/random.hpp"
 
 namespace heddle::data {
+namespace {
+
+Tensor order_of(const ImageDataset& dataset, const DataLoaderOptions& options, std::uint64_t epoch) {
+  std::vector<std::int64_t> order;
+  if (options.shuffle) {
+    order = randperm(dataset.size(), options.seed, epoch);
+  } else {
+    order.resize(static_cast<std::size_t>(dataset.size()));
+    std::iota(order.begin(), order.end(), std::int64_t{0});
+  }
+  return tensor(order, {}, dataset.device());
+}
+
+}  // namespace
+
 namespace detail {
 
 // The batches [first, end) of one epoch. Without workers next() makes them; with workers these do, each taking the next
@@ -22,14 +37,7 @@ class BatchSource {
  public:
   BatchSource(ImageDataset dataset, DataLoaderOptions options, std::uint64_t epoch, std::int64_t first, std::int64_t end)
       : dataset_(std::move(dataset)), options_(std::move(options)), epoch_(epoch), to_make_(first), to_take_(first), end_(end) {
-    std::vector<std::int64_t> order;
-    if (options_.shuffle) {
-      order = randperm(dataset_.size(), options_.seed, epoch);
-    } else {
-      order.resize(static_cast<std::size_t>(dataset_.size()));
-      std::iota(order.begin(), order.end(), std::int64_t{0});
-    }
-    order_ = tensor(order, {}, dataset_.device());
+    order_ = order_of(dataset_, options_, epoch);
     const int workers = dataset_.device().is_cpu() ? options_.workers : 0;
     for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
   }
@@ -140,6 +148,10 @@ DataLoader::DataLoader(ImageDataset dataset, DataLoaderOptions options)
 
 std::int64_t DataLoader::size() const {
   return (dataset_.size() + (options_.drop_last ? 0 : options_.batch_size - 1)) / options_.batch_size;
+}
+
+Tensor DataLoader::order(std::uint64_t epoch) const {
+  return order_of(dataset_, options_, epoch);
 }
 
 Epoch DataLoader::epoch(std::uint64_t epoch, std::int64_t first_batch) const {

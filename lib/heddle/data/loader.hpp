@@ -94,6 +94,8 @@ class DataLoader {
   std::int64_t size() const;
   const ImageDataset& dataset() const { return dataset_; }
   const DataLoaderOptions& options() const { return options_; }
+  /// The images of one epoch in their order, int64 [N] on the data set's device.
+  Tensor order(std::uint64_t epoch) const;
   /// The batches of one epoch from number first_batch on. Error unless 0 <= first_batch <= size(). Holds what it needs: it
   /// may outlive the loader.
   Epoch epoch(std::uint64_t epoch, std::int64_t first_batch = 0) const;

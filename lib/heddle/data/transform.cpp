@@ -127,7 +127,7 @@ std::string Transform::str() const {
 }
 
 Tensor Transform::apply(const ImageDataset& dataset, const Tensor& index, std::uint64_t seed, std::uint64_t epoch,
-                        Tensor* labels) const {
+                        Tensor* labels, const std::uint64_t* device_epoch) const {
   check(index.dtype() == int64 && index.dim() == 1 && index.is_contiguous() && index.device() == dataset.device(), where,
         "expected an index of int64 and shape [B], dense, on {}, got {} {} on {}", dataset.device().str(),
         name_of(index.dtype()), index.shape().str(), index.device().str());
@@ -159,7 +159,7 @@ Tensor Transform::apply(const ImageDataset& dataset, const Tensor& index, std::u
     const auto& kernels = kernels_for<kernels::AugmentKernels<float>>(dataset.device());
     const Workspace workspace(dataset.device(), kernels.workspace(shape));
     kernels.augment(stream_of(images), shape, dataset.images().data<const std::uint8_t>(),
-                    dataset.labels().data<const std::int64_t>(), index.data<const std::int64_t>(), nullptr, images.data<float>(),
+                    dataset.labels().data<const std::int64_t>(), index.data<const std::int64_t>(), device_epoch, images.data<float>(),
                     batch_labels.data<std::int64_t>(), workspace.get());
   }
   if (labels) *labels = batch_labels;

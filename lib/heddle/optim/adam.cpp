@@ -54,34 +54,50 @@ void Adam::set_momentum(int group, double momentum) {
   options_[static_cast<std::size_t>(group)].beta1 = momentum;
 }
 
+namespace {
+kernels::AdamOptions kernel_options(const AdamOptions& o, bool decoupled, std::int64_t step) {
+  return {.lr = o.lr,
+          .beta1 = o.beta1,
+          .beta2 = o.beta2,
+          .eps = o.eps,
+          .weight_decay = o.weight_decay,
+          .decoupled = decoupled,
+          .step = step};
+}
+}  // namespace
+
 void Adam::step() {
   const Scope scope("optimizer", name_);
+  const bool recording = detail::step_phase() == detail::StepPhase::recording;  // then before_replay() counts
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const AdamOptions& o = options_[g];
+    std::size_t number = 0;
     for (const auto& bucket : detail::buckets_of(groups_[g], name_)) {
       for (auto* slot : bucket.slots) {
         if (bucket.fresh) {
           slot->buffer0 = zeros_like(slot->parameter);
           slot->buffer1 = zeros_like(slot->parameter);
         }
-        ++slot->step;
+        if (!recording) ++slot->step;
       }
       mark_written(bucket);
       visit_floating(bucket.dtype, name_, [&]<class T>(TypeTag<T>) {
         const auto slices = detail::slices_of<T>(bucket);
         kernels_for<kernels::OptimKernels<T>>(bucket.device)
             .adam(backend::current_stream(bucket.device), static_cast<int>(slices.size()), slices.data(),
-                  {.lr = o.lr,
-                   .beta1 = o.beta1,
-                   .beta2 = o.beta2,
-                   .eps = o.eps,
-                   .weight_decay = o.weight_decay,
-                   .decoupled = decoupled_,
-                   .step = bucket.step + 1},
-                  nullptr);
+                  kernel_options(o, decoupled_, bucket.step + 1),
+                  detail::live_options<kernels::AdamOptions>(live_, static_cast<int>(g), number, bucket));
       });
+      ++number;
     }
   }
+}
+
+void Adam::before_replay() {
+  detail::write_live_options(live_, [&](const detail::LiveSettings& l) {
+    for (detail::Slot* slot : l.slots) ++slot->step;
+    return kernel_options(options(l.group), decoupled_, l.slots.front()->step);
+  });
 }
 
 std::vector<std::string> Adam::buffer_names() const {

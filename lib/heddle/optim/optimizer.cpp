@@ -140,6 +140,7 @@ void Optimizer::load_state_dict(const StateDict& state) {
         "expected the state of this optimizer, got one with missing: {}; unexpected: {}; of another type or shape: {}", list(missing),
         list(unexpected), list(misshaped));
   groups_ = std::move(new_groups);
+  live_.clear();
   for (int g = 0; g < num_groups(); ++g) set_settings(g, new_settings[static_cast<std::size_t>(g)]);
 }
 

@@ -28,6 +28,14 @@ struct Slot {
   Tensor buffer0, buffer1;
   std::int64_t step = 0;  ///< updates so far, where the optimizer counts them
 };
+
+/// Where a recorded step (heddle/core/graph.hpp) reads the settings of some slots of a group.
+struct LiveSettings {
+  int group;
+  std::size_t bucket;  ///< which kernel call of the group
+  std::vector<Slot*> slots;
+  Tensor memory;
+};
 }  // namespace detail
 
 class Optimizer {
@@ -38,6 +46,9 @@ class Optimizer {
 
   /// Updates every parameter that has a gradient.
   virtual void step() = 0;
+  /// The host's part of a step that a StepGraph replays: counts the step, and writes its settings to where the recording reads
+  /// them; nothing waits. Error where no step was recorded, or load_state_dict has replaced what it works on.
+  virtual void before_replay() = 0;
   /// Drops all gradients: grad() of every parameter is undefined until the next backward().
   void zero_grad();
 
@@ -73,6 +84,7 @@ class Optimizer {
   virtual void set_settings(int group, const std::map<std::string, double>& values) = 0;
 
   std::vector<std::vector<detail::Slot>> groups_;
+  std::vector<detail::LiveSettings> live_;
 };
 
 /// Scales all gradients by one factor so that their norm, as of one vector, is at most max_norm. Returns the norm before, a

@@ -49,10 +49,22 @@ void SGD::set_momentum(int group, double momentum) {
   options_[static_cast<std::size_t>(group)].momentum = momentum;
 }
 
+namespace {
+kernels::SgdOptions kernel_options(const SGDOptions& o, bool first_step) {
+  return {.lr = o.lr,
+          .momentum = o.momentum,
+          .dampening = o.dampening,
+          .weight_decay = o.weight_decay,
+          .nesterov = o.nesterov,
+          .first_step = first_step};
+}
+}  // namespace
+
 void SGD::step() {
   const Scope scope("optimizer", "SGD");
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const SGDOptions& o = options_[g];
+    std::size_t number = 0;
     for (const auto& bucket : detail::buckets_of(groups_[g], "SGD.step")) {
       if (o.momentum != 0 && bucket.fresh)
         for (auto* slot : bucket.slots) slot->buffer0 = empty_like(slot->parameter);
@@ -63,16 +75,16 @@ void SGD::step() {
           for (auto& slice : slices) slice.state0 = nullptr;
         kernels_for<kernels::OptimKernels<T>>(bucket.device)
             .sgd(backend::current_stream(bucket.device), static_cast<int>(slices.size()), slices.data(),
-                 {.lr = o.lr,
-                  .momentum = o.momentum,
-                  .dampening = o.dampening,
-                  .weight_decay = o.weight_decay,
-                  .nesterov = o.nesterov,
-                  .first_step = bucket.fresh},
-                 nullptr);
+                 kernel_options(o, bucket.fresh),
+                 detail::live_options<kernels::SgdOptions>(live_, static_cast<int>(g), number, bucket));
       });
+      ++number;
     }
   }
+}
+
+void SGD::before_replay() {
+  detail::write_live_options(live_, [&](const detail::LiveSettings& l) { return kernel_options(options(l.group), false); });
 }
 
 std::vector<std::string> SGD::buffer_names() const {

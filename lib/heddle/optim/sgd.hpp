@@ -23,6 +23,7 @@ class SGD : public Optimizer {
   const SGDOptions& options(int group = 0) const;
 
   void step() override;
+  void before_replay() override;
   double lr(int group = 0) const override;
   using Optimizer::set_lr;
   void set_lr(int group, double lr) override;

@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/base/check.hpp"
 #include "heddle/core/backend.hpp"
+#include "heddle/core/observe.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/ops/loss.hpp"
 #include "heddle/ops/reduce.hpp"
 #include "heddle/ops/softmax.hpp"
+#include "heddle/train/recorded_steps.hpp"
 
 namespace heddle::train {
 namespace {
@@ -46,39 +49,52 @@ struct Loop {
   std::vector<Tensor> parameters;
   std::int64_t steps;  // of the whole training
 
-  // One step from a batch to the next weights, counted in the state. Nothing in it waits for the device.
-  void step(const data::Batch& batch, TrainerState& state) const {
-    default_generator().begin_step(static_cast<std::uint64_t>(++state.step));
+  // From a batch to the next weights; nothing in it waits for the device.
+  void work(const data::Batch& batch, TrainerState& state) const {
     optimizer.zero_grad();
     const Tensor logits = net(batch.images);
     const Tensor loss = cross_entropy(logits, batch.labels, {.label_smoothing = options.label_smoothing});
     loss.backward();
     if (options.clip_grad_norm > 0) optim::clip_grad_norm_(parameters, options.clip_grad_norm);
-    state.lr = optimizer.lr();
     optimizer.step();
-    if (schedule && schedule->last_step() + 1 < steps) schedule->step();
     state.meter.add(logits, batch.labels, loss.detach());
-    ++state.batch;
   }
 
-  // The rest of the epoch that the state is in. False when on_step ended it.
-  bool epoch(const data::DataLoader& train, TrainerState& state) const {
+  // The rest of the epoch that the state is in, from recordings where there are some. False when on_step ended it.
+  bool epoch(const data::DataLoader& train, TrainerState& state, RecordedSteps* recorded) const {
     net.train();
     const auto& loader = train.options();
+    const auto number = static_cast<std::uint64_t>(state.epoch);
     const double before = state.seconds;
     const Stopwatch watch;
-    for (const auto& batch : train.epoch(static_cast<std::uint64_t>(state.epoch), state.batch)) {
-      step(batch, state);
+    // Counts the step, whose work is do_it(), in the state; false to stop.
+    const auto step = [&](const auto& do_it) {
+      ++state.step;
+      state.lr = optimizer.lr();
+      do_it();
+      if (schedule && schedule->last_step() + 1 < steps) schedule->step();
+      ++state.batch;
       state.seconds = before + watch.seconds();
-      const bool go_on =
-          !options.on_step || options.on_step({.epoch = state.epoch + 1,
-                                               .epochs = options.epochs,
-                                               .step = state.batch,
-                                               .steps = train.size(),
-                                               .images = std::min(state.batch * loader.batch_size, train.dataset().size()),
-                                               .seconds = state.seconds,
-                                               .meter = &state.meter});
-      if (!go_on) return false;
+      return !options.on_step || options.on_step({.epoch = state.epoch + 1,
+                                                  .epochs = options.epochs,
+                                                  .step = state.batch,
+                                                  .steps = train.size(),
+                                                  .images = std::min(state.batch * loader.batch_size, train.dataset().size()),
+                                                  .seconds = state.seconds,
+                                                  .meter = &state.meter});
+    };
+    if (recorded) {
+      recorded->begin_epoch(number);
+      while (state.batch < train.size())
+        if (!step([&] { recorded->run(state.batch, static_cast<std::uint64_t>(state.step)); })) return false;
+    } else {
+      for (const auto& batch : train.epoch(number, state.batch)) {
+        const auto launch = [&] {
+          default_generator().begin_step(static_cast<std::uint64_t>(state.step));
+          work(batch, state);
+        };
+        if (!step(launch)) return false;
+      }
     }
     synchronize(train.dataset().device());
     state.seconds = before + watch.seconds();
@@ -134,9 +150,13 @@ std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim
   check(state.epoch >= 0 && state.batch >= 0 && state.batch <= train.size(), "fit",
         "expected a state within epochs of {} batches, got batch {} after epoch {}", train.size(), state.batch, state.epoch);
 
+  const Device device = train.dataset().device();
+  std::optional<RecordedSteps> recorded;
+  if (device.is_cuda() && options.record_steps && !observed())
+    recorded.emplace(train, optimizer, [&](const data::Batch& batch) { loop.work(batch, state); });
   while (state.epoch < options.epochs) {
-    prepare_meter(state, train.dataset().device());
-    if (!loop.epoch(train, state)) break;
+    prepare_meter(state, device);
+    if (!loop.epoch(train, state, recorded ? &*recorded : nullptr)) break;
     EpochResult result{.epoch = state.epoch + 1, .lr = state.lr, .train = state.meter.read()};
     result.seconds = state.seconds;
     result.images_per_second = static_cast<double>(result.train.count) / result.seconds;

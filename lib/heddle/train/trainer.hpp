@@ -49,6 +49,9 @@ struct TrainerOptions {
   std::uint64_t seed = 0;  ///< of dropout: step s draws the numbers of (seed, s)
   double label_smoothing = 0;
   double clip_grad_norm = 0;  ///< 0: no clipping
+  /// On a GPU: the steps are recorded as a CUDA graph and replayed, to the same bits, unless an Observer watches. A network
+  /// that waits for the device in its forward pass, or does something else each time, needs false.
+  bool record_steps = true;
   /// Where to begin, and kept up to date: what a callback saves of it (see checkpoint.hpp), another call goes on from. Null:
   /// at the beginning.
   TrainerState* state = nullptr;
