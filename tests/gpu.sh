@@ -105,7 +105,7 @@ run() {
 stage_build() {
   source "$project/examples/setup.sh"
   heddle_cuda_architecture
-  run configure cmake -S "$project" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEDDLE_CUDA=ON -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON &&
+  run configure cmake -S "$project" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CUDA_FLAGS=-lineinfo -DHEDDLE_CUDA=ON -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON &&
     run build cmake --build "$build" -j "$(heddle_jobs)" --target test_simt_cuda test_kernels_gpu test_library_gpu cifar10 bench_programs
 }
 stage_tests() {

@@ -3,8 +3,10 @@
 # HEDDLE_CUDA is ON, OFF or AUTO (where nvcc is found); HEDDLE_WITH_CUDA is the outcome.
 
 # What every .cu file of ours is compiled with. 1675: headers shared with the CPU hold pragmas that are GCC's alone.
+# Line numbers make a program ten times as large, so they are left to RelWithDebInfo; profilers and compute-sanitizer want them.
 set(HEDDLE_CUDA_OPTIONS --expt-relaxed-constexpr --extended-lambda --diag-suppress=1675
-    $<$<BOOL:${HEDDLE_WERROR}>:--Werror=all-warnings> $<$<NOT:$<CONFIG:Debug>>:-lineinfo>)
+    $<$<BOOL:${HEDDLE_WERROR}>:--Werror=all-warnings> $<$<CONFIG:RelWithDebInfo>:-lineinfo>
+    $<$<VERSION_GREATER_EQUAL:$<CUDA_COMPILER_VERSION>,12.8>:--compress-mode=size>)
 
 set(HEDDLE_WITH_CUDA OFF)
 if(NOT HEDDLE_CUDA STREQUAL "OFF")
