@@ -5,11 +5,12 @@
 //       one_step();
 //       if (profiler.step()) break;
 //     }
-//     std::cout << profiler.table();
+//     std::cout << profiler.profile().str();
 //     profiler.save_trace("trace.json");
 //
 // Everything runs as it does unwatched: neighbours that Sequential runs as one op are one line under all their names, and the
-// results are the same to the bit. On a GPU the profiler waits for the device at each border, so that a time is that of the
+// results are the same to the bit, but for a training in blocks (set_blocks), which runs whole while it is watched and so adds up
+// gradients in another order. On a GPU the profiler waits for the device at each border, so that a time is that of the
 // work and not of its launch; a profiled step then takes longer than others.
 #pragma once
 

@@ -7,7 +7,7 @@
 //     struct Net : nn::Module {
 //       nn::Conv2d conv{{.in_channels = 3, .out_channels = 16, .kernel_size = 3}};
 //       nn::Linear head{{.in_features = 16, .out_features = 10}};
-//       Tensor forward(const Tensor& x) override { return head(relu(conv(x)).mean({2, 3})); }
+//       Tensor forward(const Tensor& x) override { return head(mean(relu(conv(x)), {2, 3})); }
 //       void members(nn::Members& m) override { m.module("conv", conv).module("head", head); }
 //     };
 //
