@@ -75,6 +75,10 @@ template <class T> struct AffineMap {
 template <class T, bool element, bool drop> struct Lines {
   using V = Vec<T>;
 
+  // Planes are read in the order of memory. The hardware's own prefetching stops at every page: it keeps up with one tensor, not
+  // with two, whose gradients take half as long again without this.
+  static HD_INLINE void fetch_page_ahead(const T* p) { __builtin_prefetch(reinterpret_cast<const char*>(p) + 4096); }
+
   template <class Part> static HD_INLINE V input(const Piece<T>& piece, const T* x, int i, Part part) {
     V z = at_least(load_part(x + i, part), broadcast(piece.low_before)) * piece.before;
     if constexpr (drop) z *= load_part(piece.before_factors + i, part);
@@ -115,6 +119,7 @@ template <class T, bool element, bool drop> struct Lines {
                                       PairSums<T>& sums, T* dgamma, T* dbeta) {
     V a[4] = {}, b[4] = {};
     each_vector<T, 4>(count, [&](int i, auto part, auto u) HD_INLINE_LAMBDA {
+      fetch_page_ahead(x + i), fetch_page_ahead(dy + i);
       const V centred = input(piece, x, i, part) - map.mean;
       V g = output_gradient(piece, map, centred, dy, i, part);
       if constexpr (element) {
@@ -131,6 +136,7 @@ template <class T, bool element, bool drop> struct Lines {
   static HD_INLINE void gradient(const Piece<T>& piece, const AffineMap<T>& map, T k1, T k2, T k3, int count, const T* x,
                                  const T* dy, T* dx) {
     each_vector<T>(count, [&](int i, auto part, auto) HD_INLINE_LAMBDA {
+      fetch_page_ahead(x + i), fetch_page_ahead(dy + i);
       const V centred = input(piece, x, i, part) - map.mean;
       V g = output_gradient(piece, map, centred, dy, i, part);
       if constexpr (element) g *= load_part(map.gamma + i, part);
