@@ -1,6 +1,7 @@
 // The CPU's convolution algorithms, each in files of its own and compiled for each instruction set; conv_cpu.cpp chooses.
 #pragma once
 
+#include "heddle/base/inline.hpp"
 #include "heddle/base/isa.hpp"
 #include "kernels/conv/conv.hpp"
 
@@ -18,6 +19,13 @@ struct WinogradWeightConv;   // the same for the gradient of the weights
 /// What HEDDLE_CONV in the environment asks for.
 enum class ConvChoice { automatic, direct, winograd };
 ConvChoice conv_choice();
+
+/// Whether Winograd's algorithm is to compute a shape that it serves. With very few channels, transforming a tile takes
+/// longer than its multiplications save.
+HD_INLINE bool winograd_pays(const ConvShape& s) {
+  const ConvChoice choice = conv_choice();
+  return choice == ConvChoice::winograd || (choice == ConvChoice::automatic && s.c >= 3 && s.k >= 3 && s.c + s.k >= 12);
+}
 
 /// One algorithm's kernels, found as CpuTable<isa, ConvAlgorithm<T, Name>>::get({}). Those of passes that it does not serve
 /// may be null.

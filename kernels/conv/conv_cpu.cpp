@@ -23,11 +23,8 @@ bool serves(const ConvShape& shape, ConvPass pass) {
 template <class T>
 const Conv2dKernels<T>& choose(const ConvShape& shape, ConvPass pass) {
   const bool weight = pass == ConvPass::grad_weight;
-  const ConvChoice choice = conv_choice();
-  // With very few channels, transforming a tile takes longer than its multiplications save.
-  const bool pays = shape.c >= 3 && shape.k >= 3 && shape.c + shape.k >= 12;
   if constexpr (sizeof(T) == 4) {
-    if (choice != ConvChoice::direct && (pays || choice == ConvChoice::winograd)) {
+    if (winograd_pays(shape)) {
       if (serves<T, WinogradConv>(shape, pass)) return kernels_of<T, WinogradConv>();
       if (serves<T, WinogradWeightConv>(shape, pass)) return kernels_of<T, WinogradWeightConv>();
     }

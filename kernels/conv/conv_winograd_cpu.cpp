@@ -6,10 +6,14 @@
 //
 // 36 multiplications make 16 outputs where the definition takes 144: a quarter, plus the transforms (about a third as long as
 // the multiplications at 32 channels). Bytes: x once, y once, and u once a block, from cache.
+//
+// In inference (conv_inference.hpp) u is what weights are prepared to, and the norm is applied to outputs in registers.
 #include "heddle/base/parallel.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
+#include "kernels/conv/conv_inference.hpp"
 #include "kernels/conv/winograd_multiply.hpp"
 #include "kernels/conv/winograd_tiles.hpp"
+#include "kernels/vector.hpp"
 
 namespace heddle::kernels {
 namespace {
@@ -25,7 +29,7 @@ struct Plan {
   int groups;                             // of tiles, of a block
   int slice;                              // output channels that m holds at a time: as many blocks of the multiplication as fit
   std::int64_t u_points, v_points, m_points;             // elements from point to point
-  std::size_t u, v, m, in_table, out_table, per_worker;  // bytes
+  std::size_t m, in_table, out_table, per_worker;        // bytes; a worker's memory begins with v
 
   Plan(const ConvShape& s, ConvPass pass) {
     const bool forward = pass == ConvPass::forward;
@@ -48,18 +52,19 @@ struct Plan {
     // Points lie a line more apart than they must, lest they all meet in the same sets of the first-level cache.
     u_points = std::int64_t{c} * k + width;
     v_points = std::int64_t{groups} * width * c + width, m_points = std::int64_t{groups} * width * slice + width;
-    u = 0;
-    v = aligned(sizeof(float) * points * u_points);
     m = aligned(sizeof(float) * points * v_points);
     in_table = m + aligned(sizeof(float) * points * m_points);
     out_table = in_table + aligned(TileBlock<6>::bytes(groups));
     per_worker = out_table + aligned(TileBlock<4>::bytes(groups));
   }
-  std::size_t bytes() const { return v + per_worker * get_num_threads(); }
+  std::size_t u_bytes() const { return aligned(sizeof(float) * points * u_points); }
+  std::size_t worker_bytes() const { return per_worker * get_num_threads(); }
 };
 
+// Workspace: u, then each worker's memory.
 std::size_t workspace(const ConvShape& shape, ConvPass pass) {
-  return Plan(shape, pass).bytes();
+  const Plan p(shape, pass);
+  return p.u_bytes() + p.worker_bytes();
 }
 
 // u[point][c][rows] of one block of output channels [k0, k0 + rows): G g G^T, where output channel k and source channel c
@@ -96,10 +101,33 @@ void transform_weights(const Plan& p, const float* weight, std::int64_t k_step, 
     }
 }
 
-// One block of rows of tiles: v, then by slices of output channels m and the outputs.
+// u of all weights.
+void transform_weights(const Plan& p, const ConvShape& s, ConvPass pass, const float* weight, float* u) {
+  const bool forward = pass == ConvPass::forward;
+  parallel_chunks((p.k + block_channels - 1) / block_channels, [&](std::int64_t block, int) {
+    int k0 = 0;
+    for (int i = 0; i < block; ++i) k0 += even_block(p.k, block_channels, i);
+    transform_weights(p, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, k0,
+                      even_block(p.k, block_channels, static_cast<int>(block)), u + std::int64_t{k0} * p.c);
+  });
+}
+
+// What is done to outputs of one channel before they are stored.
+struct PlusBias {
+  float bias;
+  HD_INLINE Floats operator()(Floats z) const { return z + bias; }
+};
+struct ThroughNorm {
+  float bias, low_before, mean, scale, shift, low_after;
+  HD_INLINE Floats operator()(Floats z) const {
+    return at_least((at_least(z + bias, broadcast(low_before)) - mean) * scale + shift, broadcast(low_after));
+  }
+};
+
+// One block of rows of tiles: v, then by slices of output channels m and the outputs. end_of(k) is what ends channel k.
 template <int run>
 void convolve_block(const Plan& p, const TileBlock<6>& in, const TileBlock<4>& out, const float* source, const float* u,
-                    const float* bias, float* v, float* m, float* output) {
+                    const auto& end_of, float* v, float* m, float* output) {
   for (int c = 0; c < p.c; ++c)
     for (int g = 0; g < p.groups; ++g)
       transform_group<6, run>(in, source + c * p.in.area(), g, v + pair_offset(p.groups, p.c, g, c), p.v_points, nullptr,
@@ -113,34 +141,32 @@ void convolve_block(const Plan& p, const TileBlock<6>& in, const TileBlock<4>& o
                      m + i * p.m_points);
     for (int k = 0; k < channels; ++k)
       for (int g = 0; g < p.groups; ++g)
-        finish_group<run>(out, m + pair_offset(p.groups, channels, g, k), p.m_points, bias ? bias[k0 + k] : 0,
+        finish_group<run>(out, m + pair_offset(p.groups, channels, g, k), p.m_points, end_of(k0 + k),
                           output + (k0 + k) * p.out.area(), g, 2 * p.out.area() * sizeof(float));
     k0 += channels, block = next;
   }
 }
 
-void convolve(const ConvShape& s, ConvPass pass, const float* source, const float* weight, const float* bias, float* output,
-              void* workspace) {
-  const Plan p(s, pass);
-  char* const base = static_cast<char*>(workspace);
-  auto* const u = reinterpret_cast<float*>(base + p.u);
-  const bool forward = pass == ConvPass::forward;
-  parallel_chunks((p.k + block_channels - 1) / block_channels, [&](std::int64_t block, int) {
-    int k0 = 0;
-    for (int i = 0; i < block; ++i) k0 += even_block(p.k, block_channels, i);
-    transform_weights(p, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, k0,
-                      even_block(p.k, block_channels, static_cast<int>(block)), u + std::int64_t{k0} * p.c);
-  });
+void convolve(const Plan& p, const float* source, const float* u, const auto& end_of, float* output, char* rooms) {
   with_run(p.in, p.out, [&](auto run) {
     parallel_chunks(p.blocks, [&](std::int64_t index, int worker) {
-      char* const mine = base + p.v + worker * p.per_worker;
+      char* const mine = rooms + worker * p.per_worker;
       const std::int64_t begin = index * p.block, end = begin + p.block < p.tile_rows ? begin + p.block : p.tile_rows;
       const TileBlock<6> in(p.in, p.c, begin, end, p.groups, mine + p.in_table);
       const TileBlock<4> out(p.out, p.k, begin, end, p.groups, mine + p.out_table);
-      convolve_block<run>(p, in, out, source, u, bias, reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine + p.m),
+      convolve_block<run>(p, in, out, source, u, end_of, reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine + p.m),
                           output);
     });
   });
+}
+
+void convolve(const ConvShape& s, ConvPass pass, const float* source, const float* weight, const float* bias, float* output,
+              void* workspace) {
+  const Plan p(s, pass);
+  auto* const u = static_cast<float*>(workspace);
+  transform_weights(p, s, pass, weight, u);
+  convolve(p, source, u, [bias](int k) HD_INLINE_LAMBDA { return PlusBias{bias ? bias[k] : 0}; }, output,
+           static_cast<char*>(workspace) + p.u_bytes());
 }
 
 void forward(Stream, const ConvShape& s, const float* x, const float* weight, const float* bias, float* y, void* workspace) {
@@ -150,12 +176,39 @@ void grad_input(Stream, const ConvShape& s, const float* dy, const float* weight
   convolve(s, ConvPass::grad_input, dy, weight, nullptr, dx, workspace);
 }
 
+std::size_t prepared_bytes(const ConvShape& s) {
+  return Plan(s, ConvPass::forward).u_bytes();
+}
+void prepare(Stream, const ConvShape& s, const float* weight, void* prepared) {
+  transform_weights(Plan(s, ConvPass::forward), s, ConvPass::forward, weight, static_cast<float*>(prepared));
+}
+std::size_t inference_workspace(const ConvShape& s) {
+  return Plan(s, ConvPass::forward).worker_bytes();
+}
+void inference(Stream, const ConvShape& s, const float* x, const void* prepared, const float* bias, const ConvEpilogue& e, float* y,
+               void* workspace) {
+  const Plan p(s, ConvPass::forward);
+  const auto *u = static_cast<const float*>(prepared);
+  auto* const rooms = static_cast<char*>(workspace);
+  if (e.mean)
+    convolve(p, x, u, [&](int k) HD_INLINE_LAMBDA {
+      return ThroughNorm{bias ? bias[k] : 0, e.low_before, e.mean[k], e.scale[k], e.shift[k], e.low_after};
+    }, y, rooms);
+  else
+    convolve(p, x, u, [bias](int k) HD_INLINE_LAMBDA { return PlusBias{bias ? bias[k] : 0}; }, y, rooms);
+}
+
 bool serves(const ConvShape& s, ConvPass pass) {
   return pass != ConvPass::grad_weight && s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
          s.dilation_w == 1 && s.pad_h <= 2 && s.pad_w <= 2 && s.groups == 1;
 }
 
+bool inference_serves(const ConvShape& s) {
+  return winograd_pays(s) && serves(s, ConvPass::forward);
+}
+
 constexpr ConvAlgorithm<float, WinogradConv> table{serves, {workspace, forward, grad_input, nullptr}};
+constexpr ConvInferenceKernels inference_table{inference_serves, prepared_bytes, prepare, inference_workspace, inference};
 
 }  // namespace
 
@@ -163,5 +216,15 @@ template <>
 const ConvAlgorithm<float, WinogradConv>& CpuTable<this_isa, ConvAlgorithm<float, WinogradConv>>::get(Variant) {
   return table;
 }
+template <>
+const ConvInferenceKernels& CpuTable<this_isa, ConvInferenceKernels>::get(Variant) {
+  return inference_table;
+}
+
+#if HEDDLE_ISA_IS_BASE
+const ConvInferenceKernels& ConvInferenceKernels::cpu() {
+  return cpu_table<ConvInferenceKernels>(Variant::fast);
+}
+#endif
 
 }  // namespace heddle::kernels

@@ -190,10 +190,10 @@ __attribute__((noinline)) void transform_group(const TileBlock<in>& block, const
   });
 }
 
-/// The way back for outputs: vectors of points m[i * point_stride] to the group's pixels of the channel, plus bias. What lies
-/// `ahead` bytes further is fetched for writing.
-template <int run>
-__attribute__((noinline)) void finish_group(const TileBlock<4>& block, const float* m, std::int64_t point_stride, float bias,
+/// The way back for outputs: vectors of points m[i * point_stride] to the group's pixels of the channel, each passed through
+/// `end`. What lies `ahead` bytes further is fetched for writing.
+template <int run, class End>
+__attribute__((noinline)) void finish_group(const TileBlock<4>& block, const float* m, std::int64_t point_stride, End end,
                                             float* plane, int group, std::int64_t ahead) {
   [[maybe_unused]] alignas(64) float lines[run ? 1 : 4][4 * width];
   Floats half[4][6];
@@ -208,7 +208,7 @@ __attribute__((noinline)) void finish_group(const TileBlock<4>& block, const flo
     transform_output(half[i], r);
     transpose_parts(r[0], r[1], r[2], r[3]);
     unroll<4>([&](auto v) __attribute__((always_inline)) {
-      const Floats pixels = r[v] + bias;
+      const Floats pixels = end(r[v]);
       if constexpr (run == 0) {
         store<float>(lines[i] + v * width, pixels);
       } else {

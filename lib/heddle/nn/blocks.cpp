@@ -14,6 +14,7 @@
 #include "heddle/core/dispatch.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/nn/containers.hpp"
+#include "heddle/ops/prepared_weights.hpp"
 #include "kernels/elementwise/elementwise.hpp"
 
 namespace heddle::nn {
@@ -146,6 +147,7 @@ Tensor forward_in_blocks(Module& module, const Tensor& x, const std::function<Te
   const Generator start = default_generator();
   Generator end = start;
   std::vector<Tensor> inputs(static_cast<std::size_t>(p.count)), outputs(static_cast<std::size_t>(p.count));
+  detail::PreparedWeights weights;
   try {
     parallel_chunks(p.count, [&](std::int64_t block, int) {
       const auto b = static_cast<std::size_t>(block);
@@ -154,6 +156,7 @@ Tensor forward_in_blocks(Module& module, const Tensor& x, const std::function<Te
       inputs[b] = rows_of(x_dense, p.begin(block), p.end(block));
       if (wants_dx) inputs[b].requires_grad_();
       const DrawsFor draws(start, p.begin(block));
+      const detail::PreparedWeights::Use use(weights);
       outputs[b] = forward(inputs[b]);
       if (block == 0) end = default_generator();
     });

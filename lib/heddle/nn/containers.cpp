@@ -29,10 +29,15 @@ Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
   for (std::size_t i = 0; i < modules_.size();) {
     if (fusion) {
-      const FusedNorm fused = find_fused_norm(std::span(modules_).subspan(i));
+      const auto rest = std::span(modules_).subspan(i);
+      if (const FusedConv fused = find_fused_conv(rest); fused.count > 1) {
+        y = fused(y, observed() ? label_of(rest.first(fused.count)) : Label{});
+        i += fused.count;
+        continue;
+      }
+      const FusedNorm fused = find_fused_norm(rest);
       if (fused.count > 1) {
-        const auto together = std::span(modules_).subspan(i, fused.count);
-        y = fused.norm->with_neighbours(y, fused.neighbours, observed() ? label_of(together) : Label{});
+        y = fused.norm->with_neighbours(y, fused.neighbours, observed() ? label_of(rest.first(fused.count)) : Label{});
         i += fused.count;
         continue;
       }

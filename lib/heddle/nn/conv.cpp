@@ -4,6 +4,7 @@
 
 #include "heddle/base/check.hpp"
 #include "heddle/nn/init.hpp"
+#include "heddle/ops/conv_norm.hpp"
 #include "heddle/ops/linear.hpp"
 
 namespace heddle::nn {
@@ -17,6 +18,10 @@ void initialise(Tensor& weight, Tensor& bias) {
   const double bound = 1 / std::sqrt(static_cast<double>(init::fan_of(weight, init::Fan::in)));
   init::uniform_(bias, -bound, bound);
   bias.requires_grad_();
+}
+
+heddle::Conv2dOptions op_options(const Conv2dOptions& o) {
+  return {.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups};
 }
 
 // "3" or "(3, 5)"
@@ -38,8 +43,13 @@ Conv2d::Conv2d(const Conv2dOptions& o) : options(o) {
   initialise(weight, bias);
 }
 
-Tensor Conv2d::forward(const Tensor& x) {
-  return conv2d(x, weight, bias, {.stride = options.stride, .padding = options.padding, .dilation = options.dilation, .groups = options.groups});
+Tensor Conv2d::forward(const Tensor& x) { return conv2d(x, weight, bias, op_options(options)); }
+
+Tensor Conv2d::with_norm(const Tensor& x, const detail::FrozenNorm& norm, const Label& label) {
+  return guarded([&] {
+    const Scope scope(label.name, label.kind, x);
+    return scope.output(detail::conv2d_frozen_norm(x, weight, bias, op_options(options), norm));
+  });
 }
 
 std::string Conv2d::describe() const {

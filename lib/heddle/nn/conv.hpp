@@ -1,8 +1,13 @@
 // Convolution and fully connected layers.
 #pragma once
 
+#include "heddle/core/observe.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/ops/conv.hpp"
+
+namespace heddle::detail {
+struct FrozenNorm;
+}
 
 namespace heddle::nn {
 
@@ -24,6 +29,8 @@ class Conv2d : public Module {
   const Conv2dOptions options;
 
   Tensor forward(const Tensor& x) override;
+  /// As operator(), with the norm behind it applied to what comes out, unrecorded; `label` is what observers know the two by.
+  Tensor with_norm(const Tensor& x, const detail::FrozenNorm& norm, const Label& label);
   void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
   bool by_rows() const override { return true; }
   std::string describe() const override;

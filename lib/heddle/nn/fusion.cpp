@@ -1,6 +1,9 @@
 #include "heddle/nn/fusion.hpp"
 
+#include "heddle/autograd/grad_mode.hpp"
+#include "heddle/autograd/trace.hpp"
 #include "heddle/nn/layers.hpp"
+#include "heddle/ops/conv_norm.hpp"
 
 namespace heddle::nn {
 namespace {
@@ -43,6 +46,28 @@ FusedNorm find_fused_norm(std::span<const std::shared_ptr<Module>> modules) {
   // A kernel's dropout keeps some; p == 1 is left to the layer itself.
   if (fused.neighbours.dropout_before.p >= 1 || fused.neighbours.dropout_after.p >= 1) return {};
   return fused;
+}
+
+FusedConv find_fused_conv(std::span<const std::shared_ptr<Module>> modules) {
+  if (is_grad_enabled() || autograd::tracing()) return {};
+  Reader reader{modules};
+  FusedConv fused{.conv = reader.take<Conv2d>()};
+  if (!fused.conv) return {};
+  const FusedNorm behind = find_fused_norm(reader.rest);
+  fused.norm = dynamic_cast<BatchNorm2d*>(behind.norm);
+  const auto& around = behind.neighbours;
+  // Where they do not fit, each says so itself.
+  if (!fused.norm || fused.norm->options.num_features != fused.conv->options.out_channels) return {};
+  if (fused.norm->training() || !fused.norm->running_mean.defined() || around.dropout_before.p > 0 || around.dropout_after.p > 0)
+    return {};
+  fused.relu_before = around.relu_before, fused.relu_after = around.relu_after;
+  fused.count = 1 + behind.count;
+  return fused;
+}
+
+Tensor FusedConv::operator()(const Tensor& x, const Label& label) const {
+  return conv->with_norm(
+      x, {norm->running_mean, norm->running_var, norm->weight, norm->bias, norm->options.eps, relu_before, relu_after}, label);
 }
 
 Label label_of(std::span<const std::shared_ptr<Module>> modules) {

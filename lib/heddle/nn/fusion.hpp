@@ -1,9 +1,10 @@
-// Finding, in a row of modules, a norm with the neighbours that its kernels compute along with it. Internal.
+// Finding, in a row of modules, those that kernels compute together. Internal.
 #pragma once
 
 #include <memory>
 #include <span>
 
+#include "heddle/nn/conv.hpp"
 #include "heddle/nn/norm.hpp"
 
 namespace heddle::nn {
@@ -16,6 +17,20 @@ struct FusedNorm {
 
 /// [ReLU] [Dropout | Dropout2d] norm [ReLU] [Dropout | Dropout2d], from the first of `modules` on, none of them hooked.
 FusedNorm find_fused_norm(std::span<const std::shared_ptr<Module>> modules);
+
+struct FusedConv {
+  Conv2d* conv = nullptr;  ///< null: nothing to fuse here
+  BatchNorm2d* norm = nullptr;
+  bool relu_before = false, relu_after = false;
+  std::size_t count = 0;  ///< modules it stands for
+
+  /// Their forward; `label` is what observers know them by.
+  Tensor operator()(const Tensor& x, const Label& label) const;
+};
+
+/// convolution [ReLU] batch norm [ReLU] [Dropout | Dropout2d], from the first of `modules` on, none of them hooked, where all it
+/// takes are the outputs: in evaluation, with running statistics, while no gradients are recorded and nobody traces.
+FusedConv find_fused_conv(std::span<const std::shared_ptr<Module>> modules);
 
 /// What observers call modules that run as one: "stages.0.1+2+3", "BatchNorm2d+ReLU+Dropout2d".
 Label label_of(std::span<const std::shared_ptr<Module>> modules);

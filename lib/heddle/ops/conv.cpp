@@ -1,14 +1,23 @@
 #include "heddle/ops/conv.hpp"
 
+#include <cmath>
+#include <optional>
+#include <vector>
+
 #include "heddle/autograd/trace.hpp"
 #include "heddle/ops/common.hpp"
+#include "heddle/ops/conv_norm.hpp"
 #include "heddle/ops/gemm.hpp"
+#include "heddle/ops/prepared_weights.hpp"
 #include "kernels/conv/conv.hpp"
+#include "kernels/conv/conv_inference.hpp"
 #include "kernels/depthwise/depthwise.hpp"
 
 namespace heddle {
 
 using namespace detail;
+using kernels::ConvEpilogue;
+using kernels::ConvInferenceKernels;
 using kernels::ConvPass;
 using kernels::ConvShape;
 
@@ -64,6 +73,32 @@ void with_kernels(const ConvShape& s, Device device, F&& f) {
     f(kernels_for<kernels::Conv2dKernels<T>>(device));
 }
 
+// The kernels of inference where they serve the shape.
+const ConvInferenceKernels* inference_kernels(const ConvShape& s, const Tensor& x) {
+  if (!x.device().is_cpu() || x.dtype() != float32 || s.depthwise()) return nullptr;
+  const ConvInferenceKernels& kernels = ConvInferenceKernels::cpu();
+  return kernels.serves(s) ? &kernels : nullptr;
+}
+
+void infer(const ConvInferenceKernels& kernels, const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor& bias,
+           const ConvEpilogue& epilogue, const Tensor& y) {
+  const std::size_t bytes = kernels.prepared_bytes(s);
+  const auto* w = weight.data<float>();
+  const auto prepare = [&](void* to) { kernels.prepare(stream_of(x), s, w, to); };
+  std::optional<Workspace> own;
+  const void* prepared;
+  if (PreparedWeights* shared = PreparedWeights::current()) {
+    prepared = shared->get(w, bytes, prepare);
+  } else {
+    own.emplace(x.device(), bytes);
+    prepare(own->get());
+    prepared = own->get();
+  }
+  const Workspace workspace(x.device(), kernels.workspace(s));
+  kernels.forward(stream_of(x), s, x.data<float>(), prepared, data_or_null<float>(bias), epilogue, y.data<float>(),
+                  workspace.get());
+}
+
 void forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
   visit_floating(x.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
     with_kernels<T>(s, x.device(), [&](const auto& table) {
@@ -99,8 +134,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   check_operand("conv2d", "bias", bias, {s.k}, x);
   const Tensor x_dense = dense(x), weight_dense = dense(weight);
   Tensor y = empty({s.n, s.k, s.out_h(), s.out_w()}, x.options());
-  forward(s, x_dense, weight_dense, dense_or_none(bias), y);
-  if (!needs_grad({x, weight, bias})) return y;
+  const bool recorded = needs_grad({x, weight, bias});
+  if (const auto* kernels = recorded ? nullptr : inference_kernels(s, x))
+    infer(*kernels, s, x_dense, weight_dense, dense_or_none(bias), {}, y);
+  else
+    forward(s, x_dense, weight_dense, dense_or_none(bias), y);
+  if (!recorded) return y;
 
   // dx takes the weight, dweight takes x: what no gradient asks for is not kept.
   const Saved kept_x(needs_grad({weight, bias}) ? x_dense : Tensor{});
@@ -124,6 +163,33 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
                                 {"dilation", Shape{s.dilation_h, s.dilation_w}},
                                 {"groups", std::int64_t{s.groups}}};
   });
+}
+
+Tensor detail::conv2d_frozen_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,
+                                  const FrozenNorm& norm) {
+  const ConvShape s = conv_shape(x, weight, options);
+  const auto* kernels = inference_kernels(s, x);
+  if (!kernels)
+    return batch_norm(conv2d(x, weight, bias, options), norm.running_mean, norm.running_var, norm.weight, norm.bias,
+                      {.eps = norm.eps}, {.relu_before = norm.relu_before, .relu_after = norm.relu_after});
+
+  check_operand("conv2d", "bias", bias, {s.k}, x);
+  const Tensor y = empty({s.n, s.k, s.out_h(), s.out_w()}, x.options());
+  const Tensor mean = dense(norm.running_mean), var = dense(norm.running_var);
+  const Tensor gamma = dense_or_none(norm.weight), beta = dense_or_none(norm.bias);
+  for (const auto& [name, operand] : {std::pair{"running_mean", &mean}, {"running_var", &var}, {"weight", &gamma}, {"bias", &beta}})
+    check_operand("batch_norm", name, *operand, {s.k}, x);
+  std::vector<float> scale(static_cast<std::size_t>(s.k)), shift(scale.size());
+  for (std::size_t k = 0; k < scale.size(); ++k) {
+    const auto rstd = static_cast<float>(1 / std::sqrt(double{var.data<float>()[k]} + double{static_cast<float>(norm.eps)}));
+    scale[k] = gamma.defined() ? rstd * gamma.data<float>()[k] : rstd;
+    shift[k] = beta.defined() ? beta.data<float>()[k] : 0;
+  }
+  ConvEpilogue epilogue{.mean = mean.data<float>(), .scale = scale.data(), .shift = shift.data()};
+  if (norm.relu_before) epilogue.low_before = 0;
+  if (norm.relu_after) epilogue.low_after = 0;
+  infer(*kernels, s, dense(x), dense(weight), dense_or_none(bias), epilogue, y);
+  return y;
 }
 
 }  // namespace heddle
