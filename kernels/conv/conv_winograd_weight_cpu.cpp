@@ -47,7 +47,8 @@ struct Plan {
     x = {s.h, s.w, s.pad_h, 1 - s.pad_w, rows, columns};
     dy = {s.out_h(), s.out_w(), 0, 0, rows, columns};
     c = s.c, k = s.k;
-    vectors_along_c = std::int64_t{halves_of(c)} * k < std::int64_t{halves_of(k)} * c;
+    const std::int64_t along_c = std::int64_t{halves_of(c)} * k, along_k = std::int64_t{halves_of(k)} * c;
+    vectors_along_c = along_c < along_k || (along_c == along_k && c < k);
     p = vectors_along_c ? c : k, q = vectors_along_c ? k : c;
     tile_rows = std::int64_t{s.n} * rows;
     block = x.block_rows((448 << 10) / (points * sizeof(float) * (vectors_of(p) * width + q)), tile_rows * columns / 16);
@@ -58,8 +59,9 @@ struct Plan {
     q_points = std::int64_t{groups} * width * q + width;
     du_stride = std::int64_t{q} * width, du_points = du_stride * vectors_of(p) + width;
     part_size = du_stride * vectors_of(p) * 9 + vectors_of(k) * width;
-    const std::int64_t fit = (16 << 20) / (part_size * static_cast<std::int64_t>(sizeof(float)));
-    parts = fit < 8 ? 8 : fit > 32 ? 32 : fit;
+    // Each part clears, finishes and adds up a du of its own: the larger that is, the fewer parts pay.
+    const std::int64_t part_bytes = part_size * static_cast<std::int64_t>(sizeof(float));
+    parts = part_bytes <= (64 << 10) ? 32 : part_bytes <= (1 << 20) ? 16 : 8;
     if (parts > blocks) parts = blocks;
     partials = 0;
     workers = aligned(sizeof(float) * part_size * parts);
