@@ -30,7 +30,9 @@ const Conv2dKernels<T>& choose(const ConvShape& shape, ConvPass pass) {
     }
   }
   if (serves<T, PointwiseConv>(shape, pass)) return kernels_of<T, PointwiseConv>();
-  if (serves<T, PointwiseWeightConv>(shape, pass)) return kernels_of<T, PointwiseWeightConv>();
+  if constexpr (sizeof(T) == 4) {
+    if (serves<T, PointwiseWeightConv>(shape, pass)) return kernels_of<T, PointwiseWeightConv>();
+  }
   return weight ? kernels_of<T, DirectWeightConv>() : kernels_of<T, DirectConv>();
 }
 

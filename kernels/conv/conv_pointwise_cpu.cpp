@@ -25,8 +25,9 @@ HD_INLINE std::int64_t aligned(std::int64_t bytes) {
 template <class T>
 struct Layout {
   PixelCore core;
-  int band, bands;                                 // rows of the core that are done at once; how many of those an image has
-  std::int64_t pixels;                             // of a band, rounded up to vectors
+  int band, bands;      // rows of the core that are done at once; how many of those an image has
+  std::int64_t pixels;  // of a band, rounded up to vectors and one more, so that planes' copies do not
+                        // meet in the same sets of the first-level cache
   std::size_t packed, source, result, per_worker;  // bytes
 
   Layout(const ConvShape& s, ConvPass pass) : core(s) {
@@ -36,7 +37,7 @@ struct Layout {
     if (band > core.rows) band = core.rows;
     bands = core.rows / band;
     // What is left over goes to the last band.
-    pixels = (std::int64_t{band + core.rows % band} * core.columns + lanes<T> - 1) / lanes<T> * lanes<T>;
+    pixels = ((std::int64_t{band + core.rows % band} * core.columns - 1) / lanes<T> + 2) * lanes<T>;
     const bool forward = pass == ConvPass::forward;
     packed = 0;
     source = aligned(sizeof(T) * s.w_size());
@@ -104,8 +105,10 @@ void map_pixels(const ConvShape& s, ConvPass pass, const T* source, const T* wei
       planes += from.at(band.begin);
     } else {
       auto* const copy = reinterpret_cast<T*>(mine);
-      for (int i = 0; i < inputs; ++i)
+      for (int i = 0; i < inputs; ++i) {
+        if (from.area() >= lanes<T>) fetch_pixels(layout.core, from, band, planes + (i + 8) * from.area());
         gather_pixels(layout.core, from, band, planes + i * from.area(), copy + i * layout.pixels);
+      }
       planes = copy, source_stride = layout.pixels;
     }
     const bool direct = to.dense(layout.core) && to.h == layout.core.rows;

@@ -1,213 +1,222 @@
-// Convolution with 1 x 1 filters, gradient of the weights: dot products of planes.
+// Convolution with 1 x 1 filters, gradient of the weights, float: outer products of channels, pixel by pixel.
 //
 // dw[k][c] = sum over images and p of dy[k][p] * x[c][p], p over those pixels of y that read a pixel of x (pixel_core.hpp)
 //
-// Slices of 32 vectors of pixels, of one image or of several small ones, are copied side by side; a block of 6 by 4 channels (3
-// by 3 where there are 16 registers) then adds its products up in registers, and keeps its vectors of sums in cache from slice
-// to slice. Images are dealt to at most 32 parts, in order; each part adds up its own, and the parts are added in order, so
-// that the result depends on the shape alone, never on the number of threads.
+// Slices of up to 256 pixels, of one image or of several small ones, are copied to cache, a block of slices at a time: one of
+// c and k as it is, the other transposed, so that its channels run along vectors (outer_products.hpp). Images are dealt to at
+// most 32 parts, in order; each part adds up its own, and the parts are added in order, so that the result depends on the
+// shape alone, never on the number of threads. 2 * c * k FLOPs a pixel; x (the pixels that are used) and dy move once.
 #include "heddle/base/parallel.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
+#include "kernels/conv/outer_products.hpp"
 #include "kernels/conv/pixel_core.hpp"
-#include "kernels/conv/register_block.hpp"
 
 namespace heddle::kernels {
 namespace {
 
+// Pixels that are multiplied at a time, so that two vectors of channels of them stay in the first-level cache; how far apart
+// a channel's are from the next one's (a line more, lest they meet in the same sets); and floats of a block, which stays in
+// the second-level cache.
+constexpr int slice_pixels = 256, slice_row = slice_pixels + 16, block_floats = 96 << 10;
+
 HD_INLINE std::int64_t aligned(std::int64_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
+HD_INLINE int smaller(int a, int b) {
+  return a < b ? a : b;
+}
 
-template <class T>
 struct Layout {
   PixelCore core;
-  std::int64_t pixels, slice;  // of an image, rounded up to vectors; how many are done at once, so that they stay in cache
-  int images;                  // that a slice is made of, if they are small
-  std::int64_t slice_stride, image_stride;  // elements from channel to channel of a slice and of an image's copy
-  bool dense_x, dense_y;                    // the image needs no copy
-  std::int64_t parts, part_size, columns;
-  std::size_t x, y, slices;         // elements of a worker's memory: after the sums, images of x and dy, one slice of both
-  std::size_t workers, per_worker;  // bytes
+  int c, k, p, q;  // p: the channels along vectors
+  bool vectors_along_c;
+  int rows, images;                         // a slice: so many rows of the core, of so many images
+  int slices, blocks;                       // of a block, and of an image (or of several)
+  bool whole;                               // every pixel of y is in the core
+  std::int64_t y_slice, v_stride, v_slice;  // elements
+  std::int64_t parts, part_size;            // elements: sums [vector of p][q][width], then those of dy
+  std::size_t v, lines, sums;               // bytes of a worker's memory, where y comes first
+  std::size_t workers, per_worker;          // bytes
 
-  explicit Layout(const ConvShape& s) : core(s) {
-    pixels = (std::int64_t{core.rows} * core.columns + lanes<T> - 1) / lanes<T> * lanes<T>;
-    dense_x = core.x.dense(core), dense_y = core.y.dense(core);
-    // Long enough for the sums' way from and to memory not to matter.
-    slice = 32 * lanes<T>;
-    if (slice > pixels) slice = pixels;
-    images = 32 * lanes<T> / pixels < 1 ? 1 : static_cast<int>(32 * lanes<T> / pixels);
-    slice_stride = images * slice + lanes<T>, image_stride = pixels + lanes<T>;
-    parts = s.n < 32 ? s.n : 32;
-    part_size = s.w_size() + s.k;
-    columns = (s.c + dot_columns - 1) / dot_columns * dot_columns;
-    workers = aligned(sizeof(T) * part_size * parts);
-    x = static_cast<std::size_t>((std::int64_t{s.k} * columns + s.k) * lanes<T>);
-    y = x + static_cast<std::size_t>(dense_x ? 0 : image_stride * s.c);
-    slices = y + static_cast<std::size_t>(dense_y ? 0 : image_stride * s.k);
-    per_worker = aligned(sizeof(T) * (slices + static_cast<std::size_t>(slice_stride * (s.c + s.k))));
+  explicit Layout(const ConvShape& s) : core(s), c(s.c), k(s.k) {
+    // Sixteen pixels by a vector of channels take as long to transpose as ten rows to multiply.
+    const std::int64_t along_c = std::int64_t{halves_of(c)} * (k + 10), along_k = std::int64_t{halves_of(k)} * (c + 10);
+    vectors_along_c = along_c < along_k;
+    p = vectors_along_c ? c : k, q = vectors_along_c ? k : c;
+    rows = smaller(core.rows, slice_pixels / core.columns);
+    images = rows < core.rows ? 1 : smaller(s.n, slice_pixels / static_cast<int>(core.pixels()));
+    const int all = (core.rows + rows - 1) / rows, fit = block_floats / ((c + k) * slice_pixels);
+    slices = smaller(all, fit < 1 ? 1 : fit), blocks = (all + slices - 1) / slices;
+    whole = core.y.dense(core) && core.y.h == core.rows;
+    y_slice = std::int64_t{q} * slice_row;
+    v_stride = std::int64_t{slice_pixels} * width + width, v_slice = v_stride * vectors_of(p);
+    parts = smaller((s.n + images - 1) / images, 32);
+    part_size = std::int64_t{vectors_of(p)} * q * width + vectors_of(k) * width;
+    workers = aligned(sizeof(float) * part_size * parts);
+    v = aligned(sizeof(float) * y_slice * slices);
+    lines = v + aligned(sizeof(float) * v_slice * slices);
+    sums = lines + aligned(sizeof(float) * slice_row * width);
+    per_worker = sums + aligned(sizeof(float) * k * width);
   }
   std::size_t bytes() const { return workers + per_worker * get_num_threads(); }
 };
 
-// Rows of the given block when all are split evenly: 10 is 5 + 5.
-HD_INLINE int even_rows(int rows, int block) {
-  const int blocks = (rows + dot_rows - 1) / dot_rows;
-  return rows / blocks + (block < rows % blocks ? 1 : 0);
-}
+// The pixels of one block of an operand's channels.
+struct Operand {
+  const Layout& layout;
+  const PixelPlane& plane;
+  const float* planes;  // of the first image
+  int channels, images, block;
 
-// sums [k][c][lanes] += products of vectors of pixels, for rows x columns channels.
-template <class T, int rows>
-__attribute__((noinline)) void dot_pixels(std::int64_t vectors, const T* const* y, const T* const* x, T* sums,
-                                          std::int64_t sums_stride) {
-  Vec<T> sum[rows][dot_columns];
-  unroll<rows * dot_columns>([&](auto i) __attribute__((always_inline)) {
-    sum[i / dot_columns][i % dot_columns] = load(sums + i / dot_columns * sums_stride + i % dot_columns * lanes<T>);
-  });
-  const T *from_y[rows], *from_x[dot_columns];
-  for (int i = 0; i < rows; ++i) from_y[i] = y[i];
-  for (int j = 0; j < dot_columns; ++j) from_x[j] = x[j];
-  for (std::int64_t p = 0; p < vectors * lanes<T>; p += lanes<T>) {
-    Vec<T> v[dot_columns];
-    unroll<dot_columns>([&](auto j) __attribute__((always_inline)) { v[j] = load(from_x[j] + p); });
-    unroll<rows>([&](auto i) __attribute__((always_inline)) {
-      const Vec<T> g = load(from_y[i] + p);
-      unroll<dot_columns>([&](auto j) __attribute__((always_inline)) { sum[i][j] += g * v[j]; });
-    });
+  PixelBand band(int slice) const {
+    const int first = (block * layout.slices + slice) * layout.rows;
+    return {smaller(first, layout.core.rows), smaller(first + layout.rows, layout.core.rows)};
   }
-  unroll<rows * dot_columns>([&](auto i) __attribute__((always_inline)) {
-    store(sums + i / dot_columns * sums_stride + i % dot_columns * lanes<T>, sum[i / dot_columns][i % dot_columns]);
-  });
-}
-
-// A slice of channels' pixels [begin, end) to to[channel * to_stride], up to whole vectors with zeros.
-template <class T>
-void copy_slice(const T* from, std::int64_t from_stride, int channels, std::int64_t begin, std::int64_t end, T* to,
-                std::int64_t to_stride) {
-  const std::int64_t count = end - begin;
-  from += begin;
-  for (int c = 0; c < channels; ++c, from += from_stride, to += to_stride) {
-    std::int64_t p = 0;
-    for (; p + lanes<T> <= count; p += lanes<T>) {
-      __builtin_prefetch(from + p + count);  // of the next slice
-      store<T>(to + p, load(from + p));
+  int pixels(int slice) const { return (band(slice).end - band(slice).begin) * layout.core.columns; }
+  int groups(int slice) const { return (images * pixels(slice) + width - 1) / width; }
+  const float* channel_of(int image, int channel) const {
+    return planes + (std::int64_t{image} * channels + channel) * plane.area();
+  }
+  // A channel's pixels of a slice, as whole vectors with zeros at the end.
+  void gather(int slice, int channel, float* to) const {
+    const PixelBand rows = band(slice);
+    float* const end = to + groups(slice) * width;
+    for (int image = 0; image < images; ++image, to += pixels(slice)) {
+      const float* const from = channel_of(image, channel);
+      // Far ahead: a channel's slice is copied in less time than a line takes to arrive.
+      if (plane.area() >= width) fetch_pixels(layout.core, plane, rows, from + 8 * plane.area());
+      gather_pixels(layout.core, plane, rows, from, to);
     }
-    if (p == count) continue;
-    store<T>(to + p, Vec<T>{});
-    for (; p < count; ++p) to[p] = from[p];
+    while (to < end) *to++ = 0;
   }
+};
+
+// to [slice][channel][slice_row]; `each` is shown what was copied.
+template <class F>
+void pack_rows(const Operand& from, float* to, F each) {
+  for (int channel = 0; channel < from.channels; ++channel)
+    for (int slice = 0; slice < from.layout.slices; ++slice) {
+      float* const line = to + slice * from.layout.y_slice + std::int64_t{channel} * slice_row;
+      from.gather(slice, channel, line);
+      each(slice, channel, line);
+    }
 }
 
-// sums [k][columns][lanes] += products of the slices' x and dy [channel][slice_stride].
-template <class T>
-void add_slices(const ConvShape& s, const Layout<T>& layout, std::int64_t pixels, const T* x, const T* dy, T* sums) {
-  const std::int64_t row = layout.columns * lanes<T>, stride = layout.slice_stride;
-  for (int k = 0, block = 0; k < s.k; ++block) {
-    const int rows = even_rows(s.k, block);
-    const T* from_y[dot_rows];
-    for (int i = 0; i < rows; ++i) from_y[i] = dy + (k + i) * stride;
-    for (int c = 0; c < s.c; c += dot_columns) {
-      const T* from_x[dot_columns];
-      for (int j = 0; j < dot_columns; ++j) from_x[j] = x + (c + j < s.c ? c + j : s.c - 1) * stride;
-      T* const to = sums + k * row + c * lanes<T>;
-      [&]<int... n>(std::integer_sequence<int, n...>) {
-        (void)((rows == n + 1 && (dot_pixels<T, n + 1>((pixels + lanes<T> - 1) / lanes<T>, from_y, from_x, to, row), true)) ||
-               ...);
+// to [slice][vector of channels][pixel][width].
+template <class F>
+void pack_columns(const Operand& from, float* lines, float* to, F each) {
+  for (int first = 0; first < from.channels; first += width, to += from.layout.v_stride) {
+    const int count = smaller(width, from.channels - first);
+    for (int slice = 0; slice < from.layout.slices; ++slice) {
+      for (int i = 0; i < count; ++i) {
+        from.gather(slice, first + i, lines + i * slice_row);
+        each(slice, first + i, lines + i * slice_row);
       }
-      (std::make_integer_sequence<int, dot_rows>{});
+      float* pixel = to + slice * from.layout.v_slice;
+      for (int g = 0; g < from.groups(slice); ++g, pixel += width * width) {
+        Floats square[width];
+        unroll<width>([&](auto i) __attribute__((always_inline)) {
+          square[i] = i < count ? load(lines + i * slice_row + g * width) : Floats{};
+        });
+        transpose(square);
+        unroll<width>([&](auto i) __attribute__((always_inline)) { store<float>(pixel + i * width, square[i]); });
+      }
     }
-    k += rows;
   }
 }
 
-// Adds images [begin, end), no more than layout.images, to the sums. Slices are copied first: planes lie whole pages apart, and
-// would meet in a few sets of the first-level cache.
-template <class T>
-void add_images(const ConvShape& s, const Layout<T>& layout, std::int64_t begin, std::int64_t end, const T* x, const T* dy,
-                T* mine) {
-  const PixelCore& core = layout.core;
-  const PixelBand all{0, core.rows};
-  T *const slice_x = mine + layout.slices, *const slice_y = slice_x + s.c * layout.slice_stride;
-  for (std::int64_t first = 0; first < core.pixels(); first += layout.slice) {
-    const std::int64_t last = first + layout.slice < core.pixels() ? first + layout.slice : core.pixels();
-    for (std::int64_t image = begin; image < end; ++image) {
-      const T *from_x = x + image * s.c * core.x.area(), *from_y = dy + image * s.k * core.y.area();
-      if (!layout.dense_x && first == 0)
-        for (int c = 0; c < s.c; ++c)
-          gather_pixels(core, core.x, all, from_x + c * core.x.area(), mine + layout.x + c * layout.image_stride);
-      if (!layout.dense_y && first == 0)
-        for (int k = 0; k < s.k; ++k)
-          gather_pixels(core, core.y, all, from_y + k * core.y.area(), mine + layout.y + k * layout.image_stride);
-      const std::int64_t at = (image - begin) * layout.pixels;
-      copy_slice(layout.dense_x ? from_x + core.x.at(0) : mine + layout.x, layout.dense_x ? core.x.area() : layout.image_stride,
-                 s.c, first, last, slice_x + at, layout.slice_stride);
-      copy_slice(layout.dense_y ? from_y + core.y.at(0) : mine + layout.y, layout.dense_y ? core.y.area() : layout.image_stride,
-                 s.k, first, last, slice_y + at, layout.slice_stride);
-    }
-    add_slices(s, layout, end - begin > 1 ? (end - begin) * layout.pixels : last - first, slice_x, slice_y, mine);
-  }
-}
-
-// total [lanes] += the sum of a plane.
-template <class T>
-void add_plane(const T* plane, std::int64_t area, T* total) {
-  Vec<T> sum = load(total);
+// total [width] += the sum of a plane.
+void add_plane(const float* plane, std::int64_t area, float* total) {
+  Floats sum = load(total);
   std::int64_t i = 0;
-  for (; i + lanes<T> <= area; i += lanes<T>) sum += load(plane + i);
-  store<T>(total, sum);
+  for (; i + width <= area; i += width) sum += load(plane + i);
+  store<float>(total, sum);
   for (; i < area; ++i) total[0] += plane[i];
 }
 
-template <class T>
-void grad_weight(Stream, const ConvShape& s, const T* x, const T* dy, T* dweight, T* dbias, void* workspace) {
-  const Layout<T> layout(s);
+// Adds a block to du, and the pixels of its dy to sums [k][width]; planes that the core does not fill are summed up whole,
+// with the first slice.
+void add_block(const Layout& layout, const Operand& x, const Operand& dy, char* mine, float* du, float* sums) {
+  auto* const y = reinterpret_cast<float*>(mine);
+  auto* const v = reinterpret_cast<float*>(mine + layout.v);
+  auto* const lines = reinterpret_cast<float*>(mine + layout.lines);
+  const auto nothing = [](int, int, const float*) {};
+  const auto add = [&](int slice, int channel, const float* line) {
+    if (layout.whole) return add_plane(line, dy.groups(slice) * width, sums + channel * width);
+    for (int image = 0; image < dy.images && dy.block == 0 && slice == 0; ++image)
+      add_plane(dy.channel_of(image, channel), dy.plane.area(), sums + channel * width);
+  };
+  if (layout.vectors_along_c) {
+    pack_columns(x, lines, v, nothing);
+    pack_rows(dy, y, add);
+  } else {
+    pack_rows(x, y, nothing);
+    pack_columns(dy, lines, v, add);
+  }
+  for (int slice = 0; slice < layout.slices; ++slice)
+    multiply_gradient<slice_row>(x.groups(slice), layout.q, layout.p, y + slice * layout.y_slice, width,
+                                 v + slice * layout.v_slice, layout.v_stride, du, std::int64_t{layout.q} * width);
+}
+
+void grad_weight(Stream, const ConvShape& s, const float* x, const float* dy, float* dweight, float* dbias, void* workspace) {
+  const Layout layout(s);
   const PixelCore& core = layout.core;
-  auto* const partials = static_cast<T*>(workspace);
+  char* const base = static_cast<char*>(workspace);
+  auto* const partials = reinterpret_cast<float*>(base);
+  const std::int64_t bias_at = layout.part_size - vectors_of(s.k) * width;
+  const std::int64_t sets = (s.n + layout.images - 1) / layout.images;  // of images
   parallel_chunks(layout.parts, [&](std::int64_t part, int worker) {
-    T* const mine = reinterpret_cast<T*>(static_cast<char*>(workspace) + layout.workers + worker * layout.per_worker);
-    T* const sums = mine;
-    __builtin_memset(sums, 0, sizeof(T) * layout.x);
-    const std::int64_t end = (part + 1) * s.n / layout.parts;
-    for (std::int64_t image = part * s.n / layout.parts; image < end; image += layout.images)
-      add_images(s, layout, image, image + layout.images < end ? image + layout.images : end, x, dy, mine);
-    // dbias takes all of dy, also where no pixel of x is read.
-    for (std::int64_t image = part * s.n / layout.parts; image < end && dbias; ++image)
-      for (int k = 0; k < s.k; ++k)
-        add_plane(dy + (image * s.k + k) * core.y.area(), core.y.area(), sums + (s.k * layout.columns + k) * lanes<T>);
-    T* const result = partials + part * layout.part_size;
-    for (int k = 0; k < s.k; ++k) {
-      for (int c = 0; c < s.c; ++c) result[k * s.c + c] = lane_sum<T>(load(sums + (k * layout.columns + c) * lanes<T>));
-      result[s.w_size() + k] = lane_sum<T>(load(sums + (s.k * layout.columns + k) * lanes<T>));
+    char* const mine = base + layout.workers + worker * layout.per_worker;
+    auto* const sums = reinterpret_cast<float*>(mine + layout.sums);
+    float* const du = partials + part * layout.part_size;
+    __builtin_memset(du, 0, sizeof(float) * layout.part_size);
+    __builtin_memset(sums, 0, sizeof(float) * s.k * width);
+    for (std::int64_t set = part * sets / layout.parts; set < (part + 1) * sets / layout.parts; ++set)
+      for (int block = 0; block < layout.blocks; ++block) {
+        const std::int64_t image = set * layout.images;
+        const int images = smaller(layout.images, static_cast<int>(s.n - image));
+        add_block(layout, {layout, core.x, x + image * s.c * core.x.area(), s.c, images, block},
+                  {layout, core.y, dy + image * s.k * core.y.area(), s.k, images, block}, mine, du, sums);
+      }
+    for (int k = 0; k < s.k; ++k) du[bias_at + k] = lane_sum<float>(load(sums + k * width));
+  });
+  const auto total = [&](std::int64_t i) __attribute__((always_inline)) {
+    Floats sum = load(partials + i);
+    for (std::int64_t part = 1; part < layout.parts; ++part) sum += load(partials + part * layout.part_size + i);
+    return sum;
+  };
+  parallel_for(std::int64_t{vectors_of(layout.p)} * layout.q, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const int p0 = static_cast<int>(i / layout.q) * width, q = static_cast<int>(i % layout.q);
+      alignas(64) float lane[width];
+      store<float>(lane, total(i * width));
+      for (int j = 0; j < width && p0 + j < layout.p; ++j)
+        dweight[layout.vectors_along_c ? std::int64_t{q} * s.c + p0 + j : std::int64_t{p0 + j} * s.c + q] = lane[j];
     }
   });
-  for (std::int64_t i = 0; i < (dbias ? layout.part_size : s.w_size()); ++i) {
-    T total = partials[i];
-    for (std::int64_t part = 1; part < layout.parts; ++part) total += partials[part * layout.part_size + i];
-    (i < s.w_size() ? dweight[i] : dbias[i - s.w_size()]) = total;
+  for (int k = 0; k < s.k && dbias; k += width) {
+    alignas(64) float lane[width];
+    store<float>(lane, total(bias_at + k));
+    for (int j = 0; j < width && k + j < s.k; ++j) dbias[k + j] = lane[j];
   }
 }
 
-template <class T>
 std::size_t workspace(const ConvShape& shape, ConvPass) {
-  return Layout<T>(shape).bytes();
+  return Layout(shape).bytes();
 }
 
-template <class T>
 bool serves(const ConvShape& s, ConvPass pass) {
-  return pass == ConvPass::grad_weight && s.kh == 1 && s.kw == 1 && s.groups == 1 && PixelCore(s).pixels() >= lanes<T>;
+  return pass == ConvPass::grad_weight && s.kh == 1 && s.kw == 1 && s.groups == 1 && PixelCore(s).pixels() > 0 &&
+         PixelCore(s).columns <= slice_pixels;
 }
 
-template <class T>
-constexpr ConvAlgorithm<T, PointwiseWeightConv> table{serves<T>, {workspace<T>, nullptr, nullptr, grad_weight<T>}};
+constexpr ConvAlgorithm<float, PointwiseWeightConv> table{serves, {workspace, nullptr, nullptr, grad_weight}};
 
 }  // namespace
 
 template <>
 const ConvAlgorithm<float, PointwiseWeightConv>& CpuTable<this_isa, ConvAlgorithm<float, PointwiseWeightConv>>::get(Variant) {
-  return table<float>;
-}
-template <>
-const ConvAlgorithm<double, PointwiseWeightConv>& CpuTable<this_isa, ConvAlgorithm<double, PointwiseWeightConv>>::get(Variant) {
-  return table<double>;
+  return table;
 }
 
 }  // namespace heddle::kernels

@@ -9,23 +9,14 @@
 // the shape alone, never on the number of threads.
 #include "heddle/base/parallel.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
-#include "kernels/conv/winograd_multiply.hpp"
+#include "kernels/conv/outer_products.hpp"
 #include "kernels/conv/winograd_tiles.hpp"
 
 namespace heddle::kernels {
 namespace {
 
-HD_INLINE int vectors_of(int channels) {
-  return (channels + width - 1) / width;
-}
 HD_INLINE std::int64_t aligned(std::int64_t bytes) {
   return (bytes + 63) / 64 * 64;
-}
-
-// Half vectors that the multiplication takes for `channels` along its vectors.
-HD_INLINE int halves_of(int channels) {
-  if (this_isa == Isa::v4 && channels > width && channels <= width + width / 2) return 3;
-  return 2 * vectors_of(channels);
 }
 
 // One group's points of a vector of channels before they are transposed: [point][channel][tile].
@@ -154,8 +145,8 @@ void accumulate(const Plan& plan, std::int64_t part, const float* x, const float
       transform_columns<4, run>(plan, dy_block, dy, square, p, sums);
     }
     for (int i = 0; i < points; ++i)
-      multiply_gradient(plan.groups, plan.q, plan.p, q + i * plan.q_points, p + i * plan.p_points, plan.p_stride,
-                        du + i * plan.du_points, plan.du_stride);
+      multiply_gradient<width>(plan.groups, plan.q, plan.p, q + i * plan.q_points, std::int64_t{plan.q} * width,
+                               p + i * plan.p_points, plan.p_stride, du + i * plan.du_points, plan.du_stride);
   }
   finish_weights(plan, du, result);
   float* const bias = result + plan.part_size - vectors_of(plan.k) * width;

@@ -69,22 +69,67 @@ HD_INLINE Vec<T> with_gaps(Vec<T> v, Vec<T> gaps) {
   (std::make_integer_sequence<int, lanes<T>>{});
 }
 
+/// `count` elements that follow each other, or every second of 2 * count.
+template <class T, int count, int step>
+HD_INLINE void take(const T* from, T* to) {
+  typedef T From __attribute__((vector_size(step * count * sizeof(T))));
+  typedef T To __attribute__((vector_size(count * sizeof(T))));
+  From v;
+  __builtin_memcpy(&v, from, sizeof v);
+  const To taken = [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    return __builtin_shufflevector(v, v, step * i...);
+  }
+  (std::make_integer_sequence<int, count>{});
+  __builtin_memcpy(to, &taken, sizeof taken);
+}
+
+/// `count` pixels that lie 1 or 2 apart, of a row that has `room` elements from the first one on: by whole vectors, halves and
+/// quarters of one.
+template <class T, int step>
+HD_INLINE void take_row(const T* from, std::int64_t count, std::int64_t room, T* to) {
+  constexpr int n = lanes<T>;
+  std::int64_t j = 0;
+  for (; j + n <= count && step * (j + n) <= room; j += n) {
+    if constexpr (step == 1)
+      store<T>(to + j, load(from + j));
+    else
+      store<T>(to + j, even_lanes<T>(load(from + 2 * j), load(from + 2 * j + n)));
+  }
+  if constexpr (n >= 4)
+    for (; j + n / 2 <= count && step * (j + n / 2) <= room; j += n / 2) take<T, n / 2, step>(from + step * j, to + j);
+  if constexpr (n >= 8)
+    for (; j + n / 4 <= count && step * (j + n / 4) <= room; j += n / 4) take<T, n / 4, step>(from + step * j, to + j);
+  for (; j < count; ++j) to[j] = from[step * j];
+}
+
 /// The band's pixels of a plane, one after the other.
 template <class T>
 inline void gather_pixels(const PixelCore& core, const PixelPlane& plane, PixelBand band, const T* from, T* to) {
-  constexpr int n = lanes<T>;
+  if (plane.dense(core)) {
+    const std::int64_t count = std::int64_t{band.end - band.begin} * core.columns;
+    return take_row<T, 1>(from + plane.at(band.begin), count, count, to);
+  }
   for (int r = band.begin; r < band.end; ++r, to += core.columns) {
     const T* const row = from + plane.at(r);
-    int j = 0;
-    if (plane.column_step == 1) {
-      for (; j + n <= core.columns; j += n) store<T>(to + j, load(row + j));
-      for (; j < core.columns; ++j) to[j] = row[j];
-    } else if (plane.column_step == 2) {
-      for (; j + n <= core.columns && plane.column + 2 * (j + n) <= plane.w; j += n)
-        store<T>(to + j, even_lanes<T>(load(row + 2 * j), load(row + 2 * j + n)));
-    }
-    for (; j < core.columns; ++j) to[j] = row[j * plane.column_step];
+    if (plane.column_step == 1)
+      take_row<T, 1>(row, core.columns, core.columns, to);
+    else if (plane.column_step == 2)
+      take_row<T, 2>(row, core.columns, plane.w - plane.column, to);
+    else
+      for (int j = 0; j < core.columns; ++j) to[j] = row[j * plane.column_step];
   }
+}
+
+/// Fetches a band's pixels into the cache. Always inlined: a call with no effect but this would be left out.
+template <class T>
+HD_INLINE void fetch_pixels(const PixelCore& core, const PixelPlane& plane, PixelBand band, const T* from) {
+  constexpr int line = 64 / static_cast<int>(sizeof(T));
+  if (plane.dense(core)) {
+    for (std::int64_t i = plane.at(band.begin); i < plane.at(band.end); i += line) __builtin_prefetch(from + i);
+    return;
+  }
+  for (int r = band.begin; r < band.end; ++r)
+    for (int i = 0; i < core.columns * plane.column_step; i += line) __builtin_prefetch(from + plane.at(r) + i);
 }
 
 /// The way back, for a band of a core that has some outside: what lies between and around the band's pixels is set to `fill`.
