@@ -35,6 +35,8 @@ std::vector<Algorithm> algorithms(const ConvShape& s, ConvPass pass) {
   offer("pointwise", cpu_table<ConvAlgorithm<float, PointwiseWeightConv>>({}));
   offer("winograd", cpu_table<ConvAlgorithm<float, WinogradConv>>({}));
   offer("winograd", cpu_table<ConvAlgorithm<float, WinogradWeightConv>>({}));
+  offer("images", cpu_table<ConvAlgorithm<float, WinogradImagesConv>>({}));
+  offer("images", cpu_table<ConvAlgorithm<float, WinogradImagesWeightConv>>({}));
   return all;
 }
 

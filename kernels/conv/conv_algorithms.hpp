@@ -1,7 +1,6 @@
 // The CPU's convolution algorithms, each in files of its own and compiled for each instruction set; conv_cpu.cpp chooses.
 #pragma once
 
-#include "heddle/base/inline.hpp"
 #include "heddle/base/isa.hpp"
 #include "kernels/conv/conv.hpp"
 
@@ -15,17 +14,12 @@ struct PointwiseConv;        // 1 x 1 filters as a matrix product of channels: f
 struct PointwiseWeightConv;  // the same for the gradient of the weights, float, of every image
 struct WinogradConv;         // F(4x4, 3x3): forward and gradient of x; 3 x 3 with stride and dilation 1, float
 struct WinogradWeightConv;   // the same for the gradient of the weights
+struct WinogradImagesConv;   // the same transforms of small images, a vector of them at a time, with any dilation
+struct WinogradImagesWeightConv;  // the same for the gradient of the weights
 
 /// What HEDDLE_CONV in the environment asks for.
 enum class ConvChoice { automatic, direct, winograd };
 ConvChoice conv_choice();
-
-/// Whether Winograd's algorithm is to compute a shape that it serves. With very few channels, transforming a tile takes
-/// longer than its multiplications save.
-HD_INLINE bool winograd_pays(const ConvShape& s) {
-  const ConvChoice choice = conv_choice();
-  return choice == ConvChoice::winograd || (choice == ConvChoice::automatic && s.c >= 3 && s.k >= 3 && s.c + s.k >= 12);
-}
 
 /// One algorithm's kernels, found as CpuTable<isa, ConvAlgorithm<T, Name>>::get({}). Those of passes that it does not serve
 /// may be null.

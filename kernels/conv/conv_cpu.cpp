@@ -6,6 +6,7 @@
 #include "heddle/base/isa.hpp"
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
+#include "kernels/conv/conv_choice.hpp"
 
 namespace heddle::kernels {
 namespace {
@@ -25,6 +26,10 @@ const Conv2dKernels<T>& choose(const ConvShape& shape, ConvPass pass) {
   const bool weight = pass == ConvPass::grad_weight;
   if constexpr (sizeof(T) == 4) {
     if (winograd_pays(shape)) {
+      if (by_images(shape)) {
+        if (serves<T, WinogradImagesConv>(shape, pass)) return kernels_of<T, WinogradImagesConv>();
+        if (serves<T, WinogradImagesWeightConv>(shape, pass)) return kernels_of<T, WinogradImagesWeightConv>();
+      }
       if (serves<T, WinogradConv>(shape, pass)) return kernels_of<T, WinogradConv>();
       if (serves<T, WinogradWeightConv>(shape, pass)) return kernels_of<T, WinogradWeightConv>();
     }

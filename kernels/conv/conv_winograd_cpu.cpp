@@ -10,7 +10,9 @@
 // In inference (conv_inference.hpp) u is what weights are prepared to, and the norm is applied to outputs in registers.
 #include "heddle/base/parallel.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
+#include "kernels/conv/conv_choice.hpp"
 #include "kernels/conv/conv_inference.hpp"
+#include "kernels/conv/winograd_filters.hpp"
 #include "kernels/conv/winograd_multiply.hpp"
 #include "kernels/conv/winograd_tiles.hpp"
 #include "kernels/vector.hpp"
@@ -67,47 +69,13 @@ std::size_t workspace(const ConvShape& shape, ConvPass pass) {
   return p.u_bytes() + p.worker_bytes();
 }
 
-// u[point][c][rows] of one block of output channels [k0, k0 + rows): G g G^T, where output channel k and source channel c
-// find their filter at weight + k * k_step + c * c_step. Lanes are output channels; what a store writes beyond the block's
-// rows is the next source channel's place, and is overwritten by it.
-void transform_weights(const Plan& p, const float* weight, std::int64_t k_step, std::int64_t c_step, bool turned, int k0,
-                       int rows, float* u) {
-  for (int c = 0; c < p.c; ++c)
-    for (int first = 0; first < rows; first += width) {
-      const int count = rows - first < width ? rows - first : width;
-      alignas(64) float taps[9][width] = {};
-      for (int k = 0; k < count; ++k)
-        for (int i = 0; i < 9; ++i) taps[i][k] = weight[(k0 + first + k) * k_step + c * c_step + (turned ? 8 - i : i)];
-      Floats half[6][3];
-      unroll<3>([&](auto j) __attribute__((always_inline)) {
-        const Floats g[3] = {load(taps[j]), load(taps[3 + j]), load(taps[6 + j])};
-        Floats r[6];
-        transform_weight(g, r);
-        for (int i = 0; i < 6; ++i) half[i][j] = r[i];
-      });
-      const std::int64_t at = std::int64_t{c} * rows + first;
-      const bool room = at + width <= std::int64_t{p.c} * rows;
-      for (int i = 0; i < 6; ++i) {
-        Floats r[6];
-        transform_weight(half[i], r);
-        for (int j = 0; j < 6; ++j) {
-          float* const to = u + (6 * i + j) * p.u_points + at;
-          if (room)
-            store<float>(to, r[j]);
-          else
-            __builtin_memcpy(to, &r[j], sizeof(float) * count);
-        }
-      }
-    }
-}
-
 // u of all weights.
 void transform_weights(const Plan& p, const ConvShape& s, ConvPass pass, const float* weight, float* u) {
   const bool forward = pass == ConvPass::forward;
   parallel_chunks((p.k + block_channels - 1) / block_channels, [&](std::int64_t block, int) {
     int k0 = 0;
     for (int i = 0; i < block; ++i) k0 += even_block(p.k, block_channels, i);
-    transform_weights(p, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, k0,
+    transform_weights(p.c, p.u_points, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, k0,
                       even_block(p.k, block_channels, static_cast<int>(block)), u + std::int64_t{k0} * p.c);
   });
 }
@@ -204,7 +172,7 @@ bool serves(const ConvShape& s, ConvPass pass) {
 }
 
 bool inference_serves(const ConvShape& s) {
-  return winograd_pays(s) && serves(s, ConvPass::forward);
+  return winograd_pays(s) && !by_images(s) && serves(s, ConvPass::forward);
 }
 
 constexpr ConvAlgorithm<float, WinogradConv> table{serves, {workspace, forward, grad_input, nullptr}};

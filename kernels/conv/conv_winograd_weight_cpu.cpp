@@ -9,7 +9,7 @@
 // the shape alone, never on the number of threads.
 #include "heddle/base/parallel.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
-#include "kernels/conv/outer_products.hpp"
+#include "kernels/conv/winograd_filters.hpp"
 #include "kernels/conv/winograd_tiles.hpp"
 
 namespace heddle::kernels {
@@ -22,25 +22,17 @@ HD_INLINE std::int64_t aligned(std::int64_t bytes) {
 // One group's points of a vector of channels before they are transposed: [point][channel][tile].
 constexpr std::int64_t square_points = width * width + width;
 
-struct Plan {
+struct Plan : FilterSums {
   TileGrid x, dy;
-  int c, k;
-  bool vectors_along_c;
-  int p, q;  // channels along vectors, and along rows
   std::int64_t tile_rows, block, blocks, parts;
-  int groups;                                                       // of tiles, of a block
-  std::int64_t p_stride, p_points, q_points, du_stride, du_points;  // elements
-  std::int64_t part_size;                                           // filters [vector of p][q][9][width], then the sums of dy
+  int groups;                                                                                  // of tiles, of a block
+  std::int64_t p_stride, p_points, q_points;                                                   // elements
   std::size_t partials, workers, at_p, at_q, du, sums, square, x_table, dy_table, per_worker;  // bytes
 
-  explicit Plan(const ConvShape& s) {
+  explicit Plan(const ConvShape& s) : FilterSums(s) {
     const int rows = (s.out_h() + 3) / 4, columns = (s.out_w() + 3) / 4;
     x = {s.h, s.w, s.pad_h, 1 - s.pad_w, rows, columns};
     dy = {s.out_h(), s.out_w(), 0, 0, rows, columns};
-    c = s.c, k = s.k;
-    const std::int64_t along_c = std::int64_t{halves_of(c)} * k, along_k = std::int64_t{halves_of(k)} * c;
-    vectors_along_c = along_c < along_k || (along_c == along_k && c < k);
-    p = vectors_along_c ? c : k, q = vectors_along_c ? k : c;
     tile_rows = std::int64_t{s.n} * rows;
     block = x.block_rows((448 << 10) / (points * sizeof(float) * (vectors_of(p) * width + q)), tile_rows * columns / 16);
     if (block > tile_rows) block = tile_rows;
@@ -48,12 +40,7 @@ struct Plan {
     groups = static_cast<int>((block * columns + width - 1) / width);
     p_stride = std::int64_t{groups} * width * width, p_points = p_stride * vectors_of(p) + width;
     q_points = std::int64_t{groups} * width * q + width;
-    du_stride = std::int64_t{q} * width, du_points = du_stride * vectors_of(p) + width;
-    part_size = du_stride * vectors_of(p) * 9 + vectors_of(k) * width;
-    // Each part clears, finishes and adds up a du of its own: the larger that is, the fewer parts pay.
-    const std::int64_t part_bytes = part_size * static_cast<std::int64_t>(sizeof(float));
-    parts = part_bytes <= (64 << 10) ? 32 : part_bytes <= (1 << 20) ? 16 : 8;
-    if (parts > blocks) parts = blocks;
+    parts = blocks < most_parts ? blocks : most_parts;
     partials = 0;
     workers = aligned(sizeof(float) * part_size * parts);
     at_p = 0;
@@ -70,24 +57,6 @@ struct Plan {
 
 std::size_t workspace(const ConvShape& shape, ConvPass) {
   return Plan(shape).bytes();
-}
-
-// du [point][vector of p][q][width] to filters [vector of p][q][9][width].
-void finish_weights(const Plan& plan, const float* du, float* filters) {
-  for (std::int64_t i = 0; i < std::int64_t{vectors_of(plan.p)} * plan.q; ++i, du += width) {
-    Floats half[3][6];
-    unroll<6>([&](auto b) __attribute__((always_inline)) {
-      Floats r[6], g[3];
-      unroll<6>([&](auto a) __attribute__((always_inline)) { r[a] = load(du + (6 * a + b) * plan.du_points); });
-      transform_weight_gradient(r, g);
-      for (int a = 0; a < 3; ++a) half[a][b] = g[a];
-    });
-    for (int a = 0; a < 3; ++a) {
-      Floats g[3];
-      transform_weight_gradient(half[a], g);
-      for (int b = 0; b < 3; ++b, filters += width) store<float>(filters, g[b]);
-    }
-  }
 }
 
 // q's points [point][group][q][width]; adds the sums of pixels of each channel to sums [q][width].
@@ -149,45 +118,19 @@ void accumulate(const Plan& plan, std::int64_t part, const float* x, const float
                                p + i * plan.p_points, plan.p_stride, du + i * plan.du_points, plan.du_stride);
   }
   finish_weights(plan, du, result);
-  float* const bias = result + plan.part_size - vectors_of(plan.k) * width;
-  for (int k = 0; k < vectors_of(plan.k) * width; ++k) bias[k] = k < plan.k ? lane_sum<float>(load(sums + k * width)) : 0;
+  finish_bias(plan, sums, result);
 }
 
 void grad_weight(Stream, const ConvShape& s, const float* x, const float* dy, float* dweight, float* dbias, void* workspace) {
   const Plan plan(s);
   char* const base = static_cast<char*>(workspace);
   auto* const partials = reinterpret_cast<float*>(base + plan.partials);
-  const std::int64_t bias_at = plan.part_size - vectors_of(plan.k) * width;
   with_run(plan.x, plan.dy, [&](auto run) {
     parallel_chunks(plan.parts, [&](std::int64_t part, int worker) {
       accumulate<run>(plan, part, x, dy, base + plan.workers + worker * plan.per_worker, partials + part * plan.part_size);
     });
   });
-  const auto total = [&](std::int64_t i) __attribute__((always_inline)) {
-    Floats sum = load(partials + i);
-    for (std::int64_t part = 1; part < plan.parts; ++part) sum += load(partials + part * plan.part_size + i);
-    return sum;
-  };
-  parallel_for(std::int64_t{vectors_of(plan.p)} * plan.q, 16, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const int p0 = static_cast<int>(i / plan.q) * width, q = static_cast<int>(i % plan.q);
-      const int count = plan.p - p0 < width ? plan.p - p0 : width;
-      for (int tap = 0; tap < 9; ++tap) {
-        alignas(64) float lane[width];
-        store<float>(lane, total((i * 9 + tap) * width));
-        for (int j = 0; j < count; ++j) {
-          const std::int64_t filter = plan.vectors_along_c ? std::int64_t{q} * s.c + p0 + j : std::int64_t{p0 + j} * s.c + q;
-          dweight[filter * 9 + tap] = lane[j];
-        }
-      }
-    }
-  });
-  if (!dbias) return;
-  for (int k = 0; k < s.k; k += width) {
-    alignas(64) float lane[width];
-    store<float>(lane, total(bias_at + k));
-    for (int j = 0; j < width && k + j < s.k; ++j) dbias[k + j] = lane[j];
-  }
+  add_parts(plan, plan.parts, partials, dweight, dbias);
 }
 
 bool serves(const ConvShape& s, ConvPass pass) {

@@ -171,6 +171,32 @@ TEST_CASE("conv: sizes around vector and tile borders", "[conv][large]") {
   check_both(square(3, 64, 32, 2, 3, 1, 1, 1));
 }
 
+// On the CPU, images whose sizes are no multiples of four, and dilated ones, are put into the lanes of vectors: here they
+// fill one of any length, or all but a few lanes of several.
+TEST_CASE("conv: vectors of small images", "[conv]") {
+  for (int n : {13, 16, 31})
+    for (int size : {4, 5, 7, 9, 13})
+      for (int dilation : {1, 2, 3})
+        for (int pad : {0, 1, dilation}) {
+          if (size + 2 * pad < 2 * dilation + 1) continue;
+          ConvShape s = square(n, 5, size, 9, 3, 1, pad, dilation);
+          check_against_reference<float>(s);
+          s.h = 6, s.pad_h = 2, s.dilation_h = 2;
+          check_against_reference<float>(s);
+        }
+  check_against_reference<float>(square(16, 20, 7, 36, 3, 1, 1, 1));
+  check_against_reference<float>(square(29, 18, 9, 33, 3, 1, 1, 2));
+}
+
+TEST_CASE("conv: 1 x 1 filters of many sizes", "[conv]") {
+  for (int n : {1, 3, 40})
+    for (int size : {1, 3, 7, 18, 33})
+      for (int stride : {1, 2, 3})
+        for (int pad : {0, 1}) check_against_reference<float>(square(n, 5, size, 18, 1, stride, pad, 1));
+  check_against_reference<float>(square(3, 40, 34, 17, 1, 1, 0, 1));
+  check_against_reference<float>(square(2, 9, 300, 3, 1, 1, 0, 1));  // rows longer than a slice of pixels
+}
+
 // The layers of the example networks (examples/cifar10), in a batch of one or two.
 std::vector<ConvShape> layers(int n) {
   return {square(n, 3, 32, 32, 3, 1, 1, 1),  square(n, 32, 16, 10, 1, 1, 0, 1), square(n, 10, 16, 16, 3, 1, 1, 1),
@@ -222,10 +248,11 @@ TEST_CASE("conv: same bits on any number of threads, and again", "[conv]") {
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof a[0]) == 0;
   };
   const int before = get_num_threads();
-  const ConvShape shapes[] = {square(19, 10, 16, 20, 3, 1, 1, 1), square(33, 16, 8, 16, 3, 1, 1, 1),
-                              square(5, 3, 32, 32, 3, 1, 1, 1),   square(7, 8, 9, 12, 3, 1, 1, 2),
-                              square(6, 20, 32, 10, 1, 1, 0, 1),  square(6, 12, 18, 16, 1, 2, 0, 1),
-                              square(1, 6, 64, 6, 3, 1, 1, 1),    square(18, 8, 7, 8, 3, 2, 1, 1, 4)};
+  const ConvShape shapes[] = {
+      square(19, 10, 16, 20, 3, 1, 1, 1), square(33, 16, 8, 16, 3, 1, 1, 1),  square(5, 3, 32, 32, 3, 1, 1, 1),
+      square(7, 8, 9, 12, 3, 1, 1, 2),    square(6, 20, 32, 10, 1, 1, 0, 1),  square(6, 12, 18, 16, 1, 2, 0, 1),
+      square(1, 6, 64, 6, 3, 1, 1, 1),    square(18, 8, 7, 8, 3, 2, 1, 1, 4), square(61, 8, 7, 12, 3, 1, 1, 1),
+      square(45, 8, 9, 12, 3, 1, 1, 2),   square(50, 12, 7, 16, 1, 2, 0, 1)};
   for (const ConvShape& s : shapes) {
     ConvData<float> data(s);
     for (const auto& backend : backends<Conv2dKernels<float>>()) {
