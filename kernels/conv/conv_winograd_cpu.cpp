@@ -41,13 +41,16 @@ struct Plan {
     out = forward ? TileGrid{s.out_h(), s.out_w(), 0, 0, rows, columns} : TileGrid{s.h, s.w, 0, 0, rows, columns};
     c = forward ? s.c : s.k, k = forward ? s.k : s.c;
     tile_rows = std::int64_t{s.n} * rows;
-    // v takes a third of a megabyte, and no block is larger than a 16th of the work unless that is very small.
-    constexpr std::int64_t budget = 320 << 10, tile = points * sizeof(float);
-    block = out.block_rows(budget / (tile * c), tile_rows * columns / 16);
+    // v takes a third of a megabyte, and no block is larger than a 16th of the work unless that is very small. Filters that do
+    // not stay in the second-level cache are read again for every block: v takes twice as much for more than the least block,
+    // and m half.
+    constexpr std::int64_t tile = points * sizeof(float);
+    const bool many = tile * c * k > (512 << 10);
+    block = out.block_rows((many ? 640 << 10 : 320 << 10) / (tile * c), tile_rows * columns / 16);
     if (block > tile_rows) block = tile_rows;
     blocks = (tile_rows + block - 1) / block;
     groups = static_cast<int>((block * columns + width - 1) / width);
-    const std::int64_t fit = budget / (tile * groups * width);
+    const std::int64_t fit = (many && groups > 2 ? 160 << 10 : 320 << 10) / (tile * groups * width);
     slice = 0;
     for (int i = 0; slice < k && (i == 0 || slice + even_block(k, block_channels, i) <= fit); ++i)
       slice += even_block(k, block_channels, i);

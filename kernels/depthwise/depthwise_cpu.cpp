@@ -110,6 +110,9 @@ void grad_weight(Stream, const ConvShape& s, const T* x, const T* dy, T* dweight
     TapSums<T> sums(taps);
     for (int n = first; n < last; ++n) {
       const T* from = dy + (std::int64_t{n} * s.k + o) * out;
+      // A channel's planes lie too far apart for the hardware to foresee the next.
+      fetch_plane(from + 2 * s.k * out, out);
+      fetch_plane(x + (std::int64_t{n + 2} * s.c + o / m) * in, in);
       buffer.fill(x + (std::int64_t{n} * s.c + o / m) * in, s.h, s.w, s.pad_h, s.pad_w, 1, 1);
       if (!direct) gradient.fill(from, out_h, out_w, 0, 0, fast ? 1 : s.stride_h, fast ? 1 : s.stride_w);
       if (fast)
