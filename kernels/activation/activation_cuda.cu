@@ -7,17 +7,13 @@
 // naive: an element a thread; the activation is chosen in the kernel.
 // Bytes: 2 (backward: 3) times count * sizeof(T). Operations: from 1 (relu) to about 40 (gelu) an element, dropout 10.
 #include "kernels/activation/activation_functions.hpp"
+#include "kernels/norm/dropout_device.cuh"
 #include "kernels/simt/divide.hpp"
-#include "kernels/simt/simt.hpp"
 
 namespace heddle::kernels {
 namespace {
 
 constexpr int threads = 256;
-
-HD_DEVICE std::int64_t thread_number() {
-  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
-}
 
 template <Activation a>
 struct Forward {
@@ -61,7 +57,7 @@ struct Any {
 // out[i] = f(x[i], dy[i], slope); dy is null where f does not read it. out may be x or dy.
 template <int width, class T, class F>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads) activation_kernel(std::int64_t count, F f, const T* x, const T* dy, T slope, T* out) {
-  const std::int64_t i = thread_number() * width;
+  const std::int64_t i = simt::thread_number() * width;
   if (width > 1 && i + width <= count && simt::is_aligned<width>(x) && simt::is_aligned<width>(dy) &&
       simt::is_aligned<width>(out)) {
     simt::Vec<T, width> v = simt::load_vec<width>(x + i), g{};
@@ -102,40 +98,30 @@ void backward_naive(Stream stream, Activation a, std::int64_t count, const T* sa
 // Dropout. What is dropped is multiplied by 0, what stays by 1 / (1 - p), as on the CPU.
 
 template <class T>
-HD_DEVICE T factor_of(const Dropout& drop, std::uint32_t word) {
-  return keeps(word, drop.p) ? 1 / (1 - static_cast<T>(drop.p)) : T(0);
-}
-template <class T>
-HD_DEVICE T factor_at(const Dropout& drop, std::int64_t i) {
-  const PhiloxBlock random = philox(drop.key, static_cast<std::uint32_t>(i / 4));
-  const std::uint32_t low = i & 1 ? random.word[1] : random.word[0], high = i & 1 ? random.word[3] : random.word[2];
-  return factor_of<T>(drop, i & 2 ? high : low);
-}
-
-template <class T>
-HD_KERNEL void HD_LAUNCH_BOUNDS(threads) dropout_elements_kernel(std::int64_t count, Dropout drop, const T* x, T* y) {
-  const std::int64_t block = thread_number(), i = block * 4;
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads) dropout_elements_kernel(std::int64_t count, Dropout given, const T* x, T* y) {
+  const std::int64_t block = simt::thread_number(), i = block * 4;
   if (i >= count) return;
+  const DeviceDropout<T> drop(given);
   const PhiloxBlock random = philox(drop.key, static_cast<std::uint32_t>(block));
   if (i + 4 <= count && simt::is_aligned<4>(x) && simt::is_aligned<4>(y)) {
     simt::Vec<T, 4> v = simt::load_vec<4>(x + i);
     HD_UNROLL
-    for (int w = 0; w < 4; ++w) v[w] *= factor_of<T>(drop, random.word[w]);
+    for (int w = 0; w < 4; ++w) v[w] *= drop.factor(random.word[w]);
     simt::store_vec(y + i, v);
     return;
   }
   HD_UNROLL
   for (int w = 0; w < 4; ++w)
-    if (i + w < count) y[i + w] = x[i + w] * factor_of<T>(drop, random.word[w]);
+    if (i + w < count) y[i + w] = x[i + w] * drop.factor(random.word[w]);
 }
 
 // `runs` divides a plane into runs of `width` elements, a thread for each of count.
 template <int width, class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    dropout_planes_kernel(std::uint32_t count, simt::Divider runs, std::int64_t first_plane, Dropout drop, const T* x, T* y) {
+    dropout_planes_kernel(std::uint32_t count, simt::Divider runs, std::int64_t first_plane, Dropout given, const T* x, T* y) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= count) return;
-  const T factor = factor_at<T>(drop, first_plane + runs.quotient(i));
+  const T factor = DeviceDropout<T>(given).factor_at(first_plane + runs.quotient(i));
   simt::Vec<T, width> v = simt::load_vec<width>(x + std::int64_t{i} * width);
   HD_UNROLL
   for (int j = 0; j < width; ++j) v[j] *= factor;
@@ -169,9 +155,10 @@ void dropout(Stream stream, std::int64_t planes, std::int64_t inner, const Dropo
 
 template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    dropout_naive_kernel(std::int64_t count, std::int64_t inner, Dropout drop, const T* x, T* y) {
-  const std::int64_t i = thread_number();
-  if (i < count) y[i] = x[i] * factor_at<T>(drop, drop.planes ? i / inner : i);
+    dropout_naive_kernel(std::int64_t count, std::int64_t inner, Dropout given, const T* x, T* y) {
+  const std::int64_t i = simt::thread_number();
+  const DeviceDropout<T> drop(given);
+  if (i < count) y[i] = x[i] * drop.factor_at(drop.planes ? i / inner : i);
 }
 template <class T>
 void dropout_naive(Stream stream, std::int64_t planes, std::int64_t inner, const Dropout& drop, const T* x, T* y) {

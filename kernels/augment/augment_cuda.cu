@@ -66,7 +66,7 @@ template <class T>
 HD_KERNEL void augment_naive_kernel(AugmentShape s, Normalisation<T> norm, const std::uint8_t* images,
                                     const std::int64_t* labels, const std::int64_t* index, const std::uint64_t* device_epoch,
                                     float* workspace, T* out, std::int64_t* labels_out) {
-  const std::int64_t b = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x, size = image_size(s);
+  const std::int64_t b = simt::thread_number(), size = image_size(s);
   if (b >= s.batch) return;
   if (labels_out) labels_out[b] = labels[index[b]];
   float* const room = workspace + b * (2 * size + 16);

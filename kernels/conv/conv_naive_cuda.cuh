@@ -10,7 +10,7 @@ namespace {
 
 template <class T>
 HD_KERNEL void conv_naive_forward_kernel(ConvShape s, const T* x, const T* weight, const T* bias, T* y) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= s.y_size()) return;
   const int oh = s.out_h(), ow = s.out_w(), cg = s.c / s.groups, kg = s.k / s.groups;
   const int q = static_cast<int>(i % ow), p = static_cast<int>(i / ow % oh), k = static_cast<int>(i / ow / oh % s.k);
@@ -29,7 +29,7 @@ HD_KERNEL void conv_naive_forward_kernel(ConvShape s, const T* x, const T* weigh
 
 template <class T>
 HD_KERNEL void conv_naive_grad_input_kernel(ConvShape s, const T* dy, const T* weight, T* dx) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= s.x_size()) return;
   const int oh = s.out_h(), ow = s.out_w(), cg = s.c / s.groups, kg = s.k / s.groups;
   const int w = static_cast<int>(i % s.w), h = static_cast<int>(i / s.w % s.h), c = static_cast<int>(i / s.w / s.h % s.c);
@@ -49,7 +49,7 @@ HD_KERNEL void conv_naive_grad_input_kernel(ConvShape s, const T* dy, const T* w
 // The first w_size threads compute dweight, the k behind them dbias.
 template <class T>
 HD_KERNEL void conv_naive_grad_weight_kernel(ConvShape s, const T* x, const T* dy, T* dweight, T* dbias) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   const int oh = s.out_h(), ow = s.out_w(), cg = s.c / s.groups, kg = s.k / s.groups;
   if (i >= s.w_size() + (dbias ? s.k : 0)) return;
   double sum = 0;

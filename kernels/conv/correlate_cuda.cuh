@@ -10,8 +10,8 @@
 //
 // FLOPs: 2 n out_channels h.out w.out in_channels taps. Bytes: the input once for each block of output channels, with the
 // patch's halo ((8+2)(32+2) / (8*32) = 1.33 for 3 x 3 on 8 rows of 32, mostly from L2), the output once, and the weights once
-// for each tile, from L2. For 32 to 32 channels, 3 x 3: 18432 FLOPs for 8 bytes of device memory an output pixel and channel
-// pair of 64: 72 FLOPs a byte; above 15 a H200 is bound by float32 arithmetic, below 100 under tf32 by memory.
+// for each tile, from L2. For 32 to 32 channels, 3 x 3, an output pixel takes 18432 FLOPs and, from device memory, 64 channels of
+// 4 bytes: 72 FLOPs a byte. Above 15 a H200 is bound by float32 arithmetic, below 100 under tf32 by memory.
 #pragma once
 
 #include <algorithm>

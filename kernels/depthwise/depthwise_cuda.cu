@@ -67,7 +67,7 @@ Depthwise grad_input_of(const ConvShape& s) {
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     depthwise_rows_kernel(Depthwise s, std::int64_t count, const float* HD_RESTRICT in, const float* HD_RESTRICT weight,
                           const float* HD_RESTRICT bias, float* HD_RESTRICT out) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= count) return;
   const int quads = s.out_w / 4, strips = (s.out_h + strip - 1) / strip;
   const int quad = static_cast<int>(i % quads), first = static_cast<int>(i / quads % strips) * strip;
@@ -112,7 +112,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
 template <class T, class Sum>
 HD_KERNEL void depthwise_kernel(Depthwise s, std::int64_t count, const T* HD_RESTRICT in, const T* HD_RESTRICT weight,
                                 const T* HD_RESTRICT bias, T* HD_RESTRICT out) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= count) return;
   const int q = static_cast<int>(i % s.out_w), p = static_cast<int>(i / s.out_w % s.out_h);
   const std::int64_t out_plane = i / s.out_w / s.out_h, plane = out_plane / s.outputs;

@@ -120,7 +120,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
 // A thread for each weight, and for each dbias behind them.
 template <class T>
 HD_KERNEL void depthwise_naive_weight_kernel(ConvShape s, const T* x, const T* dy, T* dweight, T* dbias) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= s.w_size() + (dbias ? s.k : 0)) return;
   const bool of_bias = i >= s.w_size();
   const int taps = s.kh * s.kw, k = static_cast<int>(of_bias ? i - s.w_size() : i / taps), c = k / (s.k / s.c);

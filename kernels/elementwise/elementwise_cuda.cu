@@ -18,10 +18,6 @@ namespace {
 
 constexpr int threads = 256;
 
-HD_DEVICE std::int64_t thread_number() {
-  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
-}
-
 // One element: of two, of one, of one with a number, y[i] += s * x[i].
 
 template <auto op>
@@ -110,7 +106,7 @@ void compare(Stream stream, Compare op, const ElementShape& shape, const T* a, c
 template <bool accumulates, class T, class F>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads) elementwise_map_kernel(std::int64_t count, F f, const T* x, T* y) {
   constexpr int width = simt::vec_width<T>;
-  const std::int64_t i = thread_number() * width;
+  const std::int64_t i = simt::thread_number() * width;
   if (i + width <= count && simt::is_aligned<width>(x) && simt::is_aligned<width>(y)) {
     simt::Vec<T, width> v = simt::load_vec<width>(x + i), old = v;
     if constexpr (accumulates) old = simt::load_vec<width>(y + i);
@@ -243,7 +239,7 @@ struct AnyScalar {
 template <class T, class F>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     elementwise_naive_kernel(ElementShape shape, std::int64_t count, F f, const T* a, const T* b, T* y) {
-  const std::int64_t i = thread_number();
+  const std::int64_t i = simt::thread_number();
   if (i >= count) return;
   std::int64_t rest = i, at_a = 0, at_b = 0;
   for (int d = shape.dims - 1; d >= 0; rest /= shape.size[d--]) {

@@ -214,7 +214,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
 
 template <class R, class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads) reduce_naive_kernel(R reduction, ReduceShape s, const T* x, typename R::Out* y) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= s.outer * s.inner) return;
   y[i] = reduction.finish(
       thread_total<8>(reduction, 0, 1, s.reduced, s.inner, x + i / s.inner * s.reduced * s.inner + i % s.inner));

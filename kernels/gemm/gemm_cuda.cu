@@ -114,7 +114,7 @@ void gemm(Stream stream, const GemmShape& s, const T* a, const T* b, const T* bi
 
 template <class T>
 HD_KERNEL void gemm_naive_kernel(Operand<T> a, Operand<T> b, std::int64_t count, const T* bias, T* c) {
-  const std::int64_t element = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const std::int64_t element = simt::thread_number();
   if (element >= count) return;
   const std::int64_t j = element % b.outer, i = element / b.outer % a.outer, batch = element / b.outer / a.outer;
   const T* const row = a.data + batch * a.batch_stride + i * a.outer_stride;

@@ -22,7 +22,7 @@ constexpr std::int64_t one_block = 65536;  // logits
 template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     softmax_columns_kernel(SoftmaxShape s, bool log, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= s.outer * s.inner) return;
   const std::int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
   softmax_of(s.classes, s.inner, log, x + at, y + at);
@@ -61,7 +61,7 @@ HD_DEVICE T softmax_gradient(bool log, T y, T dy, T sum) {
 template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads) softmax_backward_columns_kernel(SoftmaxShape s, bool log, const T* HD_RESTRICT y,
                                                                          const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= s.outer * s.inner) return;
   const std::int64_t at = i / s.inner * s.classes * s.inner + i % s.inner, end = at + s.classes * s.inner;
   T sum = 0;
@@ -114,7 +114,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     for (std::int64_t c = threadIdx.x; c < s.classes; c += threads) mine.value += weight[c];
     all = simt::join_block<threads>(mine, shared).value;
   }
-  const std::int64_t k = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t k = simt::thread_number();
   if (k >= s.n * s.classes) return;
   const std::int64_t i = k / s.classes;
   dlogits[k] = cross_entropy_gradient(s, log_probability, i, k % s.classes, labels[i], weight, all, total_weight, dloss);
@@ -124,7 +124,7 @@ template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     nll_loss_backward_kernel(CrossEntropyShape s, const std::int64_t* HD_RESTRICT labels, const T* HD_RESTRICT weight,
                              const T* HD_RESTRICT total_weight, const T* HD_RESTRICT dloss, T* HD_RESTRICT dlog_probability) {
-  const std::int64_t k = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t k = simt::thread_number();
   if (k >= s.n * s.classes) return;
   const std::int64_t i = k / s.classes, label = labels[i];
   const bool own = label != s.ignore_index && label == k % s.classes;

@@ -7,13 +7,9 @@
 namespace heddle::kernels {
 namespace {
 
-HD_DEVICE std::int64_t this_thread() {
-  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
-}
-
 template <class T>
 HD_KERNEL void naive_softmax_kernel(SoftmaxShape s, bool log, const T* x, T* y) {
-  const std::int64_t i = this_thread();
+  const std::int64_t i = simt::thread_number();
   if (i >= s.outer * s.inner) return;
   const std::int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
   double most = -INFINITY, sum = 0;
@@ -28,7 +24,7 @@ HD_KERNEL void naive_softmax_kernel(SoftmaxShape s, bool log, const T* x, T* y) 
 // dx_c = sum over d of dy_d * dy_d/dx_c, the whole Jacobian; one thread an element.
 template <class T>
 HD_KERNEL void naive_softmax_backward_kernel(SoftmaxShape s, bool log, const T* y, const T* dy, T* dx) {
-  const std::int64_t k = this_thread();
+  const std::int64_t k = simt::thread_number();
   if (k >= s.outer * s.classes * s.inner) return;
   const std::int64_t c = k / s.inner % s.classes, at = k - c * s.inner;
   const double own = log ? std::exp(static_cast<double>(y[k])) : static_cast<double>(y[k]);
@@ -57,7 +53,7 @@ HD_KERNEL void naive_loss_kernel(CrossEntropyShape s, const T* log_probability, 
 template <class T>
 HD_KERNEL void naive_cross_entropy_backward_kernel(CrossEntropyShape s, const T* log_probability, const std::int64_t* labels,
                                                    const T* weight, const T* total_weight, const T* dloss, T* dlogits) {
-  const std::int64_t k = this_thread();
+  const std::int64_t k = simt::thread_number();
   if (k >= s.n * s.classes) return;
   T all = 0;
   for (std::int64_t c = 0; c < s.classes; ++c) all += weight ? weight[c] : T(1);
@@ -69,7 +65,7 @@ HD_KERNEL void naive_cross_entropy_backward_kernel(CrossEntropyShape s, const T*
 template <class T>
 HD_KERNEL void naive_nll_loss_backward_kernel(CrossEntropyShape s, const std::int64_t* labels, const T* weight,
                                               const T* total_weight, const T* dloss, T* dlog_probability) {
-  const std::int64_t i = this_thread();
+  const std::int64_t i = simt::thread_number();
   if (i >= s.n) return;
   for (std::int64_t c = 0; c < s.classes; ++c) dlog_probability[i * s.classes + c] = 0;
   if (labels[i] == s.ignore_index) return;

@@ -20,10 +20,6 @@ namespace {
 constexpr int threads = 256;
 constexpr int tile = 32;  // of a transpose, in elements; a block's 8 warps take 4 rows each
 
-HD_DEVICE std::int64_t thread_number() {
-  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
-}
-
 // y[i] = make(i)
 
 template <class T>
@@ -39,7 +35,7 @@ struct Steps {
 
 template <int width, class T, class Make>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads) memory_make_kernel(std::int64_t count, Make make, T* y) {
-  const std::int64_t i = thread_number() * width;
+  const std::int64_t i = simt::thread_number() * width;
   if (i >= count) return;
   if (width > 1 && i + width <= count && simt::is_aligned<width>(y)) {
     simt::Vec<T, width> v;
@@ -71,7 +67,7 @@ void arange(Stream stream, DType type, std::int64_t count, double start, double 
 
 template <int width, class From, class To>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads) memory_cast_kernel(std::int64_t count, const From* HD_RESTRICT x, To* HD_RESTRICT y) {
-  const std::int64_t i = thread_number() * width;
+  const std::int64_t i = simt::thread_number() * width;
   if (i >= count) return;
   if (width > 1 && i + width <= count && simt::is_aligned<width>(x) && simt::is_aligned<width>(y)) {
     const simt::Vec<From, width> from = simt::load_vec<width>(x + i);
@@ -173,7 +169,7 @@ void copy_words(Stream stream, const ElementShape& whole, const void* from, void
 template <class Word>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     memory_copy_naive_kernel(ElementShape shape, std::int64_t count, const Word* x, Word* y) {
-  const std::int64_t i = thread_number();
+  const std::int64_t i = simt::thread_number();
   if (i >= count) return;
   std::int64_t rest = i, from = 0, to = 0;
   for (int d = shape.dims - 1; d >= 0; rest /= shape.size[d--]) {
@@ -240,7 +236,7 @@ void gather_rows(Stream stream, std::int64_t rows, std::int64_t row_bytes, const
 
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     memory_gather_naive_kernel(std::int64_t count, std::int64_t row_bytes, const char* x, const std::int64_t* index, char* y) {
-  const std::int64_t i = thread_number();
+  const std::int64_t i = simt::thread_number();
   if (i < count) y[i] = x[index[i / row_bytes] * row_bytes + i % row_bytes];
 }
 

@@ -35,7 +35,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(256)
                               const T* HD_RESTRICT dy, const T* HD_RESTRICT gamma, const T* HD_RESTRICT beta,
                               const T* HD_RESTRICT mean, const T* HD_RESTRICT rstd, T* HD_RESTRICT partial) {
   const DeviceNeighbours<T> neighbours(fusion);
-  const std::int64_t size = p.groups * p.size(), at = (std::int64_t{blockIdx.x} * 256 + threadIdx.x) * V;
+  const std::int64_t size = p.groups * p.size(), at = simt::thread_number() * V;
   if (at >= size) return;
   const std::int64_t begin = blockIdx.y * images, end = begin + images < n ? begin + images : n;
   const std::int64_t group = at / p.size(), plane = at / p.inner, planes = std::int64_t{p.groups} * p.channels;
@@ -58,7 +58,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(256)
 template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(256) group_add_ranges_kernel(std::int64_t size, int ranges, const T* HD_RESTRICT partial,
                                                              T* HD_RESTRICT dgamma, T* HD_RESTRICT dbeta) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * 256 + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= size) return;
   T gx = 0, g = 0;
   for (int r = 0; r < ranges; ++r) gx += partial[2 * r * size + i], g += partial[(2 * r + 1) * size + i];

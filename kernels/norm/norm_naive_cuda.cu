@@ -69,13 +69,9 @@ struct Norm {
   }
 };
 
-HD_DEVICE std::int64_t this_thread() {
-  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
-}
-
 template <class T>
 HD_KERNEL void naive_statistics_kernel(Norm<T> norm, T eps, T momentum, T* running_mean, T* running_var, T* mean, T* rstd) {
-  const std::int64_t row = this_thread();
+  const std::int64_t row = simt::thread_number();
   if (row >= norm.layout.rows) return;
   const std::int64_t size = norm.layout.row_size;
   const double count = static_cast<double>(size);
@@ -95,7 +91,7 @@ HD_KERNEL void naive_statistics_kernel(Norm<T> norm, T eps, T momentum, T* runni
 
 template <class T>
 HD_KERNEL void naive_output_kernel(Norm<T> norm, T* y) {
-  const std::int64_t i = this_thread();
+  const std::int64_t i = simt::thread_number();
   if (i >= norm.layout.size()) return;
   const double v = norm.normal(i);
   y[i] = static_cast<T>((norm.fusion.relu_after && v < 0 ? 0 : v) * factor(norm.fusion.after, i, norm.layout.inner));
@@ -104,7 +100,7 @@ HD_KERNEL void naive_output_kernel(Norm<T> norm, T* y) {
 // means [rows]: of h and of h * xhat, h = g * gamma.
 template <class T>
 HD_KERNEL void naive_row_means_kernel(Norm<T> norm, DoublePair* means) {
-  const std::int64_t row = this_thread();
+  const std::int64_t row = simt::thread_number();
   if (row >= norm.layout.rows) return;
   DoublePair sum{0, 0};
   for (std::int64_t k = 0; k < norm.layout.row_size; ++k) {
@@ -119,7 +115,7 @@ HD_KERNEL void naive_row_means_kernel(Norm<T> norm, DoublePair* means) {
 // means is null where the statistics do not depend on x.
 template <class T>
 HD_KERNEL void naive_gradient_kernel(Norm<T> norm, const DoublePair* means, T* dx) {
-  const std::int64_t i = this_thread();
+  const std::int64_t i = simt::thread_number();
   if (i >= norm.layout.size()) return;
   const std::int64_t row = norm.layout.row_of(i);
   double h = norm.g(i) * norm.scale(i);
@@ -130,7 +126,7 @@ HD_KERNEL void naive_gradient_kernel(Norm<T> norm, const DoublePair* means, T* d
 
 template <class T>
 HD_KERNEL void naive_affine_kernel(Norm<T> norm, T* dgamma, T* dbeta) {
-  const std::int64_t a = this_thread(), count = norm.layout.affine_size();
+  const std::int64_t a = simt::thread_number(), count = norm.layout.affine_size();
   if (a >= count) return;
   double gx = 0, g = 0;
   for (std::int64_t k = 0; k < norm.layout.size() / count; ++k) {
@@ -173,7 +169,7 @@ void batch_forward(Stream stream, const BatchNormShape& s, const NormFusion& fus
 }
 template <class T>
 HD_KERNEL void naive_inference_kernel(Norm<T> norm, T eps, const T* variance, T* y) {
-  const std::int64_t i = this_thread();
+  const std::int64_t i = simt::thread_number();
   if (i >= norm.layout.size()) return;
   const std::int64_t row = norm.layout.row_of(i);
   const double rstd = 1 / std::sqrt(static_cast<double>(variance[row]) + static_cast<double>(eps));

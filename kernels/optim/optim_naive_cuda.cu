@@ -13,7 +13,7 @@ constexpr int threads = 128;
 template <class T, class Rule>
 HD_KERNEL void naive_step_kernel(ParameterSlice<T> slice, typename Rule::Options given,
                                  const typename Rule::Options* device_options) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= slice.count) return;
   Rule rule;
   rule.derive(device_options ? *device_options : given);
@@ -33,7 +33,7 @@ HD_KERNEL void naive_norm_kernel(ParameterSlice<T> slice, bool first, bool last,
 
 template <class T>
 HD_KERNEL void naive_clip_kernel(std::int64_t count, T* gradient, double max_norm, const double* norm) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   const double ratio = max_norm / (*norm + 1e-6);
   if (i < count && ratio < 1) gradient[i] *= static_cast<T>(ratio);
 }

@@ -9,10 +9,6 @@ namespace {
 
 constexpr int threads = 64;
 
-HD_DEVICE std::int64_t thread_number() {
-  return std::int64_t{blockIdx.x} * threads + threadIdx.x;
-}
-
 // Calls f(tap, offset in x) for the elements inside x of window `out` of all planes.
 template <class F>
 HD_DEVICE void each_element(const PoolShape& s, std::int64_t out, F&& f) {
@@ -38,7 +34,7 @@ HD_HOST_DEVICE std::int64_t out_size(const PoolShape& s) {
 
 template <class T>
 HD_KERNEL void pool_max_naive_kernel(PoolShape s, const T* x, T* y, std::uint8_t* arg) {
-  const std::int64_t out = thread_number();
+  const std::int64_t out = simt::thread_number();
   if (out >= s.planes * out_size(s)) return;
   Best<T> best;
   each_element(s, out, [&](int tap, std::int64_t in) { best.offer(x[in], tap); });
@@ -48,7 +44,7 @@ HD_KERNEL void pool_max_naive_kernel(PoolShape s, const T* x, T* y, std::uint8_t
 
 template <class T>
 HD_KERNEL void pool_max_backward_naive_kernel(PoolShape s, const T* dy, const std::uint8_t* arg, T* dx) {
-  const std::int64_t plane = thread_number();
+  const std::int64_t plane = simt::thread_number();
   if (plane >= s.planes) return;
   for (std::int64_t i = 0; i < in_size(s); ++i) dx[plane * in_size(s) + i] = 0;
   for (std::int64_t out = plane * out_size(s); out < (plane + 1) * out_size(s); ++out)
@@ -57,7 +53,7 @@ HD_KERNEL void pool_max_backward_naive_kernel(PoolShape s, const T* dy, const st
 
 template <class T>
 HD_KERNEL void pool_average_naive_kernel(PoolShape s, const T* x, T* y) {
-  const std::int64_t out = thread_number();
+  const std::int64_t out = simt::thread_number();
   if (out >= s.planes * out_size(s)) return;
   T total = 0;
   each_element(s, out, [&](int, std::int64_t in) { total += x[in]; });
@@ -66,7 +62,7 @@ HD_KERNEL void pool_average_naive_kernel(PoolShape s, const T* x, T* y) {
 
 template <class T>
 HD_KERNEL void pool_average_backward_naive_kernel(PoolShape s, const T* dy, T* dx) {
-  const std::int64_t plane = thread_number();
+  const std::int64_t plane = simt::thread_number();
   if (plane >= s.planes) return;
   for (std::int64_t i = 0; i < in_size(s); ++i) dx[plane * in_size(s) + i] = 0;
   for (std::int64_t out = plane * out_size(s); out < (plane + 1) * out_size(s); ++out)
@@ -75,7 +71,7 @@ HD_KERNEL void pool_average_backward_naive_kernel(PoolShape s, const T* dy, T* d
 
 template <class T>
 HD_KERNEL void pool_spread_naive_kernel(std::int64_t count, std::int64_t inner, const T* dy, T* dx) {
-  const std::int64_t i = thread_number();
+  const std::int64_t i = simt::thread_number();
   if (i < count) dx[i] = dy[i / inner] / static_cast<T>(inner);
 }
 

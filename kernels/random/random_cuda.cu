@@ -36,7 +36,7 @@ template <class T> struct Normal {
 
 template <class T, class Turn> HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
 random_kernel(std::int64_t count, RandomKey key, Turn turn, T* HD_RESTRICT out) {
-  const std::int64_t block = std::int64_t{blockIdx.x} * threads + threadIdx.x, i = block * 4;
+  const std::int64_t block = simt::thread_number(), i = block * 4;
   if (i >= count) return;
   simt::Vec<T, 4> number;
   turn(philox(key, static_cast<std::uint32_t>(block)), number.v);
@@ -46,7 +46,7 @@ random_kernel(std::int64_t count, RandomKey key, Turn turn, T* HD_RESTRICT out) 
 }
 
 template <class T, class Turn> HD_KERNEL void random_naive_kernel(std::int64_t count, RandomKey key, Turn turn, T* out) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const std::int64_t i = simt::thread_number();
   if (i >= count) return;
   T number[4];
   turn(philox(key, static_cast<std::uint32_t>(i / 4)), number);

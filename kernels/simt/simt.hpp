@@ -31,6 +31,11 @@ constexpr unsigned blocks_for(std::int64_t count, std::int64_t per_block, std::i
   return static_cast<unsigned>(blocks < limit ? blocks : limit);
 }
 
+/// This thread's place in a grid of one dimension.
+HD_DEVICE inline std::int64_t thread_number() {
+  return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+}
+
 /// The dynamic shared memory that a kernel with a Carver needs, added up as the carver does:
 /// SharedBytes().take<float>(n).take<bf16>(m).total.
 struct SharedBytes {
