@@ -2,10 +2,10 @@
 //
 // A step is everything between two batches: augmentation from bytes, forward, loss, backward, optimizer, schedule. Ten steps
 // warm up; the median of the rest is reported. On a GPU the step is recorded and replayed, as by the trainer. --eval times the
-// forward pass in evaluation mode instead. --plan times nothing: it records a step and says what that consists of, nodes
-// (kernels, copies and fills) and the megabytes that it moves at least, every tensor and workspace that it makes being
-// written once and read once. Images are random bytes: nothing here depends on what they show. step_memory_mb is how much the process's resident memory grew at its peak,
-// from the data set on (before the network is built); peak_memory_mb is what the allocator held.
+// forward pass in evaluation mode instead. --plan times nothing: it records a step and says what that consists of
+// (step_plan.hpp). Images are random bytes: nothing here depends on what they show. step_memory_mb is how much the process's
+// resident memory grew at its peak, from the data set on (before the network is built); peak_memory_mb is what the allocator
+// held.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -14,10 +14,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "heddle/core/recording.hpp"
 #include "heddle/heddle.hpp"
 #include "heddle/train/recorded_steps.hpp"
 #include "model.hpp"
+#include "step_plan.hpp"
 
 using namespace heddle;
 
@@ -28,16 +28,6 @@ struct Options {
   int threads = 0, steps = 30, batch = 0;
   bool eval = false, plan = false;
 };
-
-data::ImageDataset random_images(std::int64_t count, Device device) {
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count) * 3072);
-  std::vector<std::int64_t> labels(static_cast<std::size_t>(count));
-  std::uint64_t state = 1;
-  const auto next = [&] { return (state = state * 6364136223846793005ull + 1442695040888963407ull) >> 33; };
-  for (auto& p : pixels) p = static_cast<std::uint8_t>(next());
-  for (auto& l : labels) l = static_cast<std::int64_t>(next() % 10);
-  return data::ImageDataset(tensor(pixels, Shape{count, 3, 32, 32}), tensor(labels), std::vector<std::string>(10, "class")).to(device);
-}
 
 // A line of /proc/self/status, "VmRSS" or "VmHWM" (its peak), in bytes; 0 where there is none.
 double resident(const std::string& name) {
@@ -56,13 +46,18 @@ double median(std::vector<double> values) {
 void run(const Options& options) {
   set_num_threads(options.threads);
   const Device device = choose_device(options.device).device;
-  if (options.plan && (!device.is_cuda() || options.eval))
-    throw Error("[--plan] expected a training step on a GPU, got " + (options.eval ? "--eval" : device.str()));
+  if (options.plan) {
+    if (options.eval) fail("--plan", "expected a training step, got --eval");
+    const auto plans = bench::plan_steps(options.arch, options.norm, options.batch, device);
+    fmt::print("{}", bench::table_of(plans));
+    if (!options.json.empty()) write_file(options.json, bench::json_of(plans));
+    return;
+  }
   const auto& architecture = cifar10::find_architecture(options.arch);
   const auto& recipe = architecture.recipe;
   const int batch = options.batch ? options.batch : recipe.batch;
   manual_seed(1);
-  const auto images = random_images(std::max(8 * batch, 4096), device);
+  const auto images = bench::random_images(std::max(8 * batch, 4096), device);
   reset_peak_resident();
   const double resident_before = resident("VmRSS");
   auto net = architecture.build(cifar10::find_norm(architecture, options.norm));
@@ -85,26 +80,6 @@ void run(const Options& options) {
     meter.add(logits, b.labels, loss.detach());
   };
   train::RecordedSteps recorded(loader, optimizer, work);
-  if (options.plan) {
-    recorded.begin_epoch(0);
-    std::size_t bytes = 0;  // handed out by the allocator in the last step that was launched
-    for (std::uint64_t step = 1; recorded.nodes() == 0; ++step) {
-      const std::size_t before = detail::total_allocated(device);
-      recorded.run(0, step);
-      if (recorded.nodes() == 0) bytes = detail::total_allocated(device) - before;
-    }
-    const nlohmann::ordered_json plan = {{"program", "heddle"},
-                                         {"arch", options.arch},
-                                         {"norm", options.norm},
-                                         {"device", device.str()},
-                                         {"batch", batch},
-                                         {"nodes", recorded.nodes()},
-                                         {"megabytes", 2 * static_cast<double>(bytes) * 1e-6}};
-    fmt::print("{}\n", plan.dump());
-    if (!options.json.empty()) write_file(options.json, plan.dump(2) + "\n");
-    return;
-  }
-
   std::vector<double> times;
   std::uint64_t step = 0;
   constexpr int warm_up = 10;
@@ -167,7 +142,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads, "CPU threads; 0: one for each core");
   app.add_option("--batch", options.batch, "Images a step; default: the recipe's");
   app.add_option("--steps", options.steps, "Steps timed, after ten of warm-up")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_flag("--plan", options.plan, "Time nothing: say what a recorded training step consists of (--device cuda)");
+  app.add_flag("--plan", options.plan, "Time nothing: say what a recorded training step consists of, on a GPU (--arch and --norm may be all)");
   app.add_flag("--eval", options.eval, "Time the forward pass in evaluation mode");
   app.add_option("--json", options.json, "Also write the result here");
   CLI11_PARSE(app, argc, argv);

@@ -125,12 +125,11 @@ stage_synccheck() { sanitize synccheck; }
 stage_initcheck() { sanitize initcheck; }
 stage_steps() {
   local system
-  mkdir -p "$out/steps" "$out/plan"
+  mkdir -p "$out/steps"
+  run plan "$build/bench/train_step" --arch all --norm all --device cuda --plan --json "$out/plan.json"
   for system in $systems; do
     run "step-$system" "$build/bench/train_step" --arch "${system%-*}" --norm "${system#*-}" --device cuda --steps 200 \
       --json "$out/steps/$system.json"
-    run "plan-$system" "$build/bench/train_step" --arch "${system%-*}" --norm "${system#*-}" --device cuda --plan \
-      --json "$out/plan/$system.json"
   done
 }
 stage_peer() {

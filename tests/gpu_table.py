@@ -35,12 +35,13 @@ def main():
     out = pathlib.Path(sys.argv[1])
     lines = ["| system | graph nodes | MB a step | ms a step | images/s | peer eager | amp | compile | ratio to eager | to compile "
              "| epochs | s of training | test % |", "|" + "---|" * 13]
+    plans = {plan["system"]: plan for plan in read_json(out / "plan.json") or []}
     names = sorted({p.stem for p in (out / "steps").glob("*.json")} | {p.name for p in (out / "train").glob("*")})
     for name in names:
         step = read_json(out / "steps" / f"{name}.json")
         peer = {mode: read_json(out / "peer" / f"{name}-{mode}.json").get("step_ms") for mode in MODES}
         eager = min((peer[m] for m in MODES[:2] if peer[m]), default=None)
-        ours, plan = step.get("step_ms"), read_json(out / "plan" / f"{name}.json")
+        ours, plan = step.get("step_ms"), plans.get(name, {})
         ratio = lambda other: other / ours if other and ours else None
         epochs, seconds, accuracy = training(out / "train" / name) or (None, None, None)
         lines.append("| " + " | ".join([

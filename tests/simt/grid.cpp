@@ -116,7 +116,9 @@ void submit(Launch l, Stream stream) {
   check(l);
   note_launch(*l.entry);
   const std::string& name = l.entry->name;
-  enqueue(name, stream, [launch = std::move(l)] { run_grid(launch); });
+  enqueue(name, stream, [launch = std::move(l)] {
+    if (!dry()) run_grid(launch);
+  });
 }
 
 }  // namespace heddle::simt::emulator

@@ -37,6 +37,13 @@ int& worker_count() {
   static int n = workers_from_environment();
   return n;
 }
+bool& dryness() {
+  static bool on = [] {
+    const char* const text = std::getenv("HD_SIMT_DRY");
+    return text && std::string_view(text) == "1";
+  }();
+  return on;
+}
 
 }  // namespace
 
@@ -52,5 +59,7 @@ std::string name_of(Schedule s) {
 }
 int workers() { return worker_count(); }
 void set_workers(int n) { worker_count() = under_tsan ? 1 : std::max(1, n); }
+bool dry() { return dryness(); }
+void set_dry(bool on) { dryness() = on; }
 
 }  // namespace heddle::simt::emulator

@@ -27,6 +27,11 @@ std::string name_of(Schedule);
 int workers();
 void set_workers(int);
 
+/// Whether launches are checked and counted, but no kernel runs: for what does not depend on results, as the launches of a
+/// training step at its real size. At first what HD_SIMT_DRY=1 in the environment says.
+bool dry();
+void set_dry(bool);
+
 /// SplitMix64: small, seedable, and the same everywhere.
 struct Random {
   std::uint64_t state;
