@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "heddle/core/dispatch.hpp"
 #include "heddle/core/recording.hpp"
 #include "heddle/train/recorded_steps.hpp"
 #include "kernels/simt/registry.hpp"
@@ -14,7 +15,8 @@ namespace heddle::bench {
 namespace {
 
 int launches() {
-  return static_cast<int>(simt::launch_count());
+  if constexpr (with_cuda) return static_cast<int>(simt::launch_count());
+  return 0;
 }
 
 /// Counts launches by the convolution whose layers, forward or backward, were at work.
