@@ -118,9 +118,10 @@ void convolve_block(const Plan& p, const TileBlock<6>& in, const TileBlock<4>& o
   }
 }
 
-void convolve(const Plan& p, const float* source, const float* u, const auto& end_of, float* output, char* rooms) {
+void convolve(const Plan& p, const float* source, const float* u, const auto& end_of, float* output, char* rooms, bool backwards = false) {
   with_run(p.in, p.out, [&](auto run) {
-    parallel_chunks(p.blocks, [&](std::int64_t index, int worker) {
+    parallel_chunks(p.blocks, [&](std::int64_t chunk, int worker) {
+      const std::int64_t index = backwards ? p.blocks - 1 - chunk : chunk;
       char* const mine = rooms + worker * p.per_worker;
       const std::int64_t begin = index * p.block, end = begin + p.block < p.tile_rows ? begin + p.block : p.tile_rows;
       const TileBlock<6> in(p.in, p.c, begin, end, p.groups, mine + p.in_table);
@@ -137,7 +138,7 @@ void convolve(const ConvShape& s, ConvPass pass, const float* source, const floa
   auto* const u = static_cast<float*>(workspace);
   transform_weights(p, s, pass, weight, u);
   convolve(p, source, u, [bias](int k) HD_INLINE_LAMBDA { return PlusBias{bias ? bias[k] : 0}; }, output,
-           static_cast<char*>(workspace) + p.u_bytes());
+           static_cast<char*>(workspace) + p.u_bytes(), pass == ConvPass::grad_input);
 }
 
 void forward(Stream, const ConvShape& s, const float* x, const float* weight, const float* bias, float* y, void* workspace) {

@@ -146,14 +146,14 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   const Saved kept_weight(needs_grad({x}) ? weight_dense : Tensor{});
   const auto backward = [=](const Tensor& dy, const Needs& needs) -> Grads {
     Tensor dx, dweight, dbias;
-    if (needs[0]) {
-      dx = empty({s.n, s.c, s.h, s.w}, dy.options());
-      grad_input(s, dy, kept_weight.get("conv2d"), dx);
-    }
     if (needs[1] || needs[2]) {
       dweight = empty({s.k, s.c / s.groups, s.kh, s.kw}, dy.options());
       if (needs[2]) dbias = empty({s.k}, dy.options());
       grad_weight(s, kept_x.get("conv2d"), dy, dweight, dbias);
+    }
+    if (needs[0]) {
+      dx = empty({s.n, s.c, s.h, s.w}, dy.options());
+      grad_input(s, dy, kept_weight.get("conv2d"), dx);
     }
     return {dx, dweight, dbias};
   };
