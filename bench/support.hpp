@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -30,19 +31,33 @@ std::vector<T> made_up(std::int64_t count, double low = -1, double high = 1) {
   return values;
 }
 
+/// Memory that begins with a cache line, as a tensor's does.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); }
+  bool operator==(const LineAllocator&) const { return true; }
+};
+template <class T>
+using LineVector = std::vector<T, LineAllocator<T>>;
+
 /// Copies of one buffer, taken in turn; enough of them to leave a 32 MB last-level cache behind, where `cold`.
 template <class T>
 class Rotating {
  public:
   explicit Rotating(const std::vector<T>& values, bool cold = true) {
     const std::size_t bytes = values.size() * sizeof(T);
-    copies_.assign(cold ? 1 + (std::size_t{96} << 20) / (bytes + 1) : 1, values);
-    if (copies_.size() > 64) copies_.resize(64, values);
+    const std::size_t count = cold ? 1 + (std::size_t{96} << 20) / (bytes + 1) : 1;
+    copies_.assign(count > 64 ? 64 : count, LineVector<T>(values.begin(), values.end()));
   }
   T* next() { return copies_[turn_++ % copies_.size()].data(); }
 
  private:
-  std::vector<std::vector<T>> copies_;
+  std::vector<LineVector<T>> copies_;
   std::size_t turn_ = 0;
 };
 
