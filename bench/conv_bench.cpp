@@ -35,6 +35,7 @@ std::vector<Algorithm> algorithms(const ConvShape& s, ConvPass pass) {
   offer("pointwise", cpu_table<ConvAlgorithm<float, PointwiseWeightConv>>({}));
   offer("winograd", cpu_table<ConvAlgorithm<float, WinogradConv>>({}));
   offer("winograd", cpu_table<ConvAlgorithm<float, WinogradWeightConv>>({}));
+  offer("few", cpu_table<ConvAlgorithm<float, FewChannelsWeightConv>>({}));
   offer("images", cpu_table<ConvAlgorithm<float, WinogradImagesConv>>({}));
   offer("images", cpu_table<ConvAlgorithm<float, WinogradImagesWeightConv>>({}));
   return all;

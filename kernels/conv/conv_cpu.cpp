@@ -25,6 +25,8 @@ template <class T>
 const Conv2dKernels<T>& choose(const ConvShape& shape, ConvPass pass) {
   const bool weight = pass == ConvPass::grad_weight;
   if constexpr (sizeof(T) == 4) {
+    if (conv_choice() != ConvChoice::winograd && shape.k >= 8 && serves<T, FewChannelsWeightConv>(shape, pass))
+      return kernels_of<T, FewChannelsWeightConv>();
     if (winograd_pays(shape)) {
       if (by_images(shape)) {
         if (serves<T, WinogradImagesConv>(shape, pass)) return kernels_of<T, WinogradImagesConv>();

@@ -188,6 +188,14 @@ TEST_CASE("conv: vectors of small images", "[conv]") {
   check_against_reference<float>(square(29, 18, 9, 33, 3, 1, 1, 2));
 }
 
+TEST_CASE("conv: few channels to many", "[conv]") {
+  for (int n : {1, 3, 35})
+    for (int size : {3, 7, 16, 33})
+      for (int pad : {0, 1, 2})
+        for (const auto& [c, k] : {std::array{1, 8}, std::array{3, 20}, std::array{4, 49}})
+          if (size + 2 * pad >= 3 && n * k < 900) check_against_reference<float>(square(n, c, size, k, 3, 1, pad, 1));
+}
+
 TEST_CASE("conv: 1 x 1 filters of many sizes", "[conv]") {
   for (int n : {1, 3, 40})
     for (int size : {1, 3, 7, 18, 33})
