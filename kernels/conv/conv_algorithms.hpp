@@ -7,15 +7,15 @@
 namespace heddle::kernels {
 
 // Names of the algorithms.
-struct NaiveConv;              // the definition, loop by loop
-struct DirectConv;             // staged planes and register blocks: forward and gradient of x, every shape
-struct DirectWeightConv;       // the same for the gradient of the weights
-struct PointwiseConv;          // 1 x 1 filters as a matrix product of channels: forward and gradient of x, not of tiny images
-struct PointwiseWeightConv;    // the same for the gradient of the weights, float, of every image
-struct FewChannelsWeightConv;  // 3 x 3 filters of up to four channels, gradient of the weights, float
-struct WinogradConv;           // F(4x4, 3x3): forward and gradient of x; 3 x 3 with stride and dilation 1, float
-struct WinogradWeightConv;     // the same for the gradient of the weights
-struct WinogradImagesConv;     // the same transforms of small images, a vector of them at a time, with any dilation
+struct NaiveConv;                 // the definition, loop by loop
+struct DirectConv;                // staged planes and register blocks: forward and gradient of x, every shape
+struct DirectWeightConv;          // the same for the gradient of the weights
+struct PointwiseConv;             // 1 x 1 filters as a matrix product of channels: forward and gradient of x
+struct PointwiseWeightConv;       // the same for the gradient of the weights, float, of every image
+struct FewChannelsWeightConv;     // 3 x 3 filters of up to four channels, gradient of the weights, float
+struct WinogradConv;              // F(4x4, 3x3): forward and gradient of x; 3 x 3 with stride and dilation 1, float
+struct WinogradWeightConv;        // the same for the gradient of the weights
+struct WinogradImagesConv;        // the same transforms of small images, a vector of them at a time, with any dilation
 struct WinogradImagesWeightConv;  // the same for the gradient of the weights
 
 /// What HEDDLE_CONV in the environment asks for.

@@ -5,8 +5,9 @@
 //   dx[c][p] = sum over k of w[k][c] * dy[k][p]
 //
 // p runs over those pixels of y that read a pixel of x (pixel_core.hpp). Where they are whole rows of a plane, it is read or
-// written as it lies; else through a copy in cache. A block is up to 6 channels by 4 vectors of pixels (6 by 2 of 16
-// registers) over all source channels. 2 * c * k FLOPs a pixel; x and y move once: with few channels, memory is the limit.
+// written as it lies; else, and where several small images share a block, through a copy in cache. A block is up to 6 channels
+// by 4 vectors of pixels (6 by 2 of 16 registers) over all source channels. 2 * c * k FLOPs a pixel; x and y move once: with
+// few channels, memory is the limit.
 #include "heddle/base/parallel.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
 #include "kernels/conv/pixel_core.hpp"
@@ -25,24 +26,41 @@ HD_INLINE std::int64_t aligned(std::int64_t bytes) {
 template <class T>
 struct Layout {
   PixelCore core;
-  int band, bands;      // rows of the core that are done at once; how many of those an image has
-  std::int64_t pixels;  // of a band, rounded up to vectors and one more, so that planes' copies do not
-                        // meet in the same sets of the first-level cache
+  PixelPlane from, to;
+  int inputs, outputs;
+  int images;                                      // that are done at once, if one is less than a block
+  int band, bands;                                 // rows of the core that are done at once; how many of those an image has
+  bool copied, spread;                             // through copies in cache: what is read, what is written
+  std::int64_t stride;                             // elements from plane to plane of a copy
   std::size_t packed, source, result, per_worker;  // bytes
 
   Layout(const ConvShape& s, ConvPass pass) : core(s) {
+    const bool forward = pass == ConvPass::forward;
+    from = forward ? core.x : core.y, to = forward ? core.y : core.x;
+    inputs = forward ? s.c : s.k, outputs = forward ? s.k : s.c;
+    const std::int64_t all = core.pixels();
+    images = 1;
+    if (all < block_of<T>) {
+      // A 16th of the batch, but of no less than a block and no more than four.
+      const auto least = static_cast<int>((block_of<T> + all - 1) / all), most = static_cast<int>(4 * block_of<T> / all);
+      images = s.n / 16 < least ? least : s.n / 16 > most ? most : s.n / 16;
+      if (images > s.n) images = s.n;
+    }
     // Whole images, or of fewer than 16 images so many bands that there is work for 16 threads.
-    const int least = (block_of<T> + core.columns - 1) / core.columns, wanted = (16 + s.n - 1) / s.n;
+    const int least = (block_of<T> + core.columns - 1) / core.columns, wanted = images > 1 ? 1 : (16 + s.n - 1) / s.n;
     band = core.rows / wanted < least ? least : core.rows / wanted;
     if (band > core.rows) band = core.rows;
     bands = core.rows / band;
-    // What is left over goes to the last band.
-    pixels = ((std::int64_t{band + core.rows % band} * core.columns - 1) / lanes<T> + 2) * lanes<T>;
-    const bool forward = pass == ConvPass::forward;
+    copied = images > 1 || !from.dense(core);
+    spread = images > 1 || !to.dense(core) || to.h != core.rows;
+    // What is left over goes to the last band. A copy is a vector longer than it must be, so that planes do not meet in the
+    // same sets of the first-level cache.
+    const std::int64_t pixels = images * std::int64_t{band + core.rows % band} * core.columns;
+    stride = ((pixels < block_of<T> ? block_of<T> : pixels) - 1 + 2 * lanes<T>) / lanes<T> * lanes<T>;
     packed = 0;
     source = aligned(sizeof(T) * s.w_size());
-    result = aligned(sizeof(T) * pixels * (forward ? s.c : s.k));
-    per_worker = result + aligned(sizeof(T) * pixels * (forward ? s.k : s.c));
+    result = aligned(sizeof(T) * stride * inputs);
+    per_worker = result + aligned(sizeof(T) * stride * outputs);
   }
   std::size_t bytes() const { return source + per_worker * get_num_threads(); }
 };
@@ -87,37 +105,38 @@ void multiply(int outputs, int inputs, std::int64_t pixels, const T* packed, con
 template <class T>
 void map_pixels(const ConvShape& s, ConvPass pass, const T* source, const T* weight, const T* bias, T* out, void* workspace) {
   const Layout<T> layout(s, pass);
-  const bool forward = pass == ConvPass::forward;
-  const PixelPlane from = forward ? layout.core.x : layout.core.y, to = forward ? layout.core.y : layout.core.x;
-  const int inputs = forward ? s.c : s.k, outputs = forward ? s.k : s.c;
+  const PixelPlane &from = layout.from, &to = layout.to;
+  const int inputs = layout.inputs, outputs = layout.outputs;
+  const std::int64_t from_image = inputs * from.area(), to_image = outputs * to.area();
   auto* const packed = static_cast<T*>(workspace);
-  pack(weight, outputs, inputs, forward ? s.c : 1, forward ? 1 : s.c, packed);
-  parallel_chunks(std::int64_t{s.n} * layout.bands, [&](std::int64_t chunk, int worker) {
+  pack(weight, outputs, inputs, pass == ConvPass::forward ? s.c : 1, pass == ConvPass::forward ? 1 : s.c, packed);
+  parallel_chunks(std::int64_t{(s.n + layout.images - 1) / layout.images} * layout.bands, [&](std::int64_t chunk, int worker) {
     char* const mine = static_cast<char*>(workspace) + layout.source + worker * layout.per_worker;
-    const std::int64_t image = chunk / layout.bands;
+    const std::int64_t image = chunk / layout.bands * layout.images;
+    const int images = image + layout.images <= s.n ? layout.images : static_cast<int>(s.n - image);
     const int index = static_cast<int>(chunk % layout.bands);
     const PixelBand band{index * layout.band, index + 1 == layout.bands ? layout.core.rows : (index + 1) * layout.band};
-    const std::int64_t pixels = std::int64_t{band.end - band.begin} * layout.core.columns;
-    const T* planes = source + image * inputs * from.area();
-    T* const results = out + image * outputs * to.area();
-    std::int64_t source_stride = from.area(), result_stride = to.area();
-    if (from.dense(layout.core)) {
-      planes += from.at(band.begin);
-    } else {
-      auto* const copy = reinterpret_cast<T*>(mine);
-      for (int i = 0; i < inputs; ++i) {
-        if (from.area() >= lanes<T>) fetch_pixels(layout.core, from, band, planes + (i + 8) * from.area());
-        gather_pixels(layout.core, from, band, planes + i * from.area(), copy + i * layout.pixels);
+    const std::int64_t of_image = std::int64_t{band.end - band.begin} * layout.core.columns;
+    // At least a block is multiplied.
+    const std::int64_t pixels = images * of_image < block_of<T> && layout.copied ? block_of<T> : images * of_image;
+    const T* planes = source + image * from_image + from.at(band.begin);
+    T* results = out + image * to_image;
+    T *const copy = reinterpret_cast<T*>(mine), *const result = reinterpret_cast<T*>(mine + layout.result);
+    for (int i = 0; i < inputs && layout.copied; ++i) {
+      T* to_copy = copy + i * layout.stride;
+      for (int n = 0; n < images; ++n, to_copy += of_image) {
+        const T* const plane = source + (image + n) * from_image + i * from.area();
+        if (from.area() >= lanes<T>) fetch_pixels(layout.core, from, band, plane + 8 * from.area());
+        gather_pixels(layout.core, from, band, plane, to_copy);
       }
-      planes = copy, source_stride = layout.pixels;
+      for (T* const end = copy + i * layout.stride + pixels; to_copy < end; ++to_copy) *to_copy = T{};
     }
-    const bool direct = to.dense(layout.core) && to.h == layout.core.rows;
-    T* result = direct ? results + to.at(band.begin) : reinterpret_cast<T*>(mine + layout.result);
-    if (!direct) result_stride = layout.pixels;
-    multiply(outputs, inputs, pixels, packed, planes, source_stride, bias, result, result_stride);
-    if (direct) return;
-    for (int m = 0; m < outputs; ++m)
-      spread_pixels(layout.core, to, band, result + m * result_stride, bias ? bias[m] : T{}, results + m * to.area());
+    multiply(outputs, inputs, pixels, packed, layout.copied ? copy : planes, layout.copied ? layout.stride : from.area(), bias,
+             layout.spread ? result : results + to.at(band.begin), layout.spread ? layout.stride : to.area());
+    for (int m = 0; m < outputs && layout.spread; ++m)
+      for (int n = 0; n < images; ++n)
+        spread_pixels(layout.core, to, band, result + m * layout.stride + n * of_image, bias ? bias[m] : T{},
+                      results + n * to_image + m * to.area());
   });
 }
 
@@ -135,10 +154,10 @@ std::size_t workspace(const ConvShape& shape, ConvPass pass) {
   return Layout<T>(shape, pass).bytes();
 }
 
-// Smaller images are the direct algorithm's, which puts several into a vector.
+// A few tiny images are the direct algorithm's.
 template <class T>
 bool serves(const ConvShape& s, ConvPass pass) {
-  return pass != ConvPass::grad_weight && s.kh == 1 && s.kw == 1 && s.groups == 1 && PixelCore(s).pixels() >= block_of<T>;
+  return pass != ConvPass::grad_weight && s.kh == 1 && s.kw == 1 && s.groups == 1 && PixelCore(s).pixels() * s.n >= block_of<T>;
 }
 
 template <class T>

@@ -83,6 +83,20 @@ HD_INLINE void take(const T* from, T* to) {
   __builtin_memcpy(to, &taken, sizeof taken);
 }
 
+/// Every second of 2 * count - 1 elements.
+template <class T, int count>
+HD_INLINE void take_last(const T* from, T* to) {
+  typedef T V __attribute__((vector_size(count * sizeof(T))));
+  V a, b;
+  __builtin_memcpy(&a, from, sizeof a);
+  __builtin_memcpy(&b, from + count - 1, sizeof b);
+  const V taken = [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    return __builtin_shufflevector(a, b, (2 * i < count ? 2 * i : 2 * i + 1)...);
+  }
+  (std::make_integer_sequence<int, count>{});
+  __builtin_memcpy(to, &taken, sizeof taken);
+}
+
 /// `count` pixels that lie 1 or 2 apart, of a row that has `room` elements from the first one on: by whole vectors, halves and
 /// quarters of one.
 template <class T, int step>
@@ -99,6 +113,8 @@ HD_INLINE void take_row(const T* from, std::int64_t count, std::int64_t room, T*
     for (; j + n / 2 <= count && step * (j + n / 2) <= room; j += n / 2) take<T, n / 2, step>(from + step * j, to + j);
   if constexpr (n >= 8)
     for (; j + n / 4 <= count && step * (j + n / 4) <= room; j += n / 4) take<T, n / 4, step>(from + step * j, to + j);
+  if constexpr (n >= 8 && step == 2)
+    if (j + n / 4 == count && 2 * count - 1 <= room) return take_last<T, n / 4>(from + 2 * j, to + j);
   for (; j < count; ++j) to[j] = from[step * j];
 }
 
