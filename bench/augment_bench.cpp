@@ -1,6 +1,4 @@
 // Batches of 128 CIFAR-10 images from bytes to normalised floats, by the augmentations on the way.
-#include <memory>
-
 #include "bench/support.hpp"
 #include "kernels/augment/augment.hpp"
 
@@ -8,13 +6,55 @@ using namespace heddle;
 using namespace heddle::kernels;
 using namespace heddle::bench;
 
+namespace {
+
+using Kernels = AugmentKernels<float>;
+constexpr std::int64_t size = 3072;
+
+// A data set, and an order of its images.
+struct Data {
+  Fixed<std::uint8_t> images;
+  Fixed<std::int64_t> labels, index, labels_out;
+  Rotating<float> out;
+  Workspace workspace;
+  Data(Where where, std::int64_t total, std::int64_t batch, std::size_t room)
+      : images(where, made_up<std::uint8_t>(total * size, 0, 256)),
+        labels(where, made_up<std::int64_t>(total, 0, 10)),
+        index(where, made_up<std::int64_t>(total, 0, static_cast<double>(total))),
+        labels_out(where, batch),
+        out(where, batch * size),
+        workspace(where, static_cast<std::int64_t>(room)) {}
+};
+
+void augment(const Kernels& k, Stream stream, const AugmentShape& s, const Data& d, std::int64_t first) {
+  k.augment(stream, s, d.images, d.labels, d.index + first, nullptr, d.out.next(), d.labels_out, d.workspace);
+}
+
+Ready make(const std::string& name, const std::vector<AugmentStep>& steps, const Backend<Kernels>& b) {
+  const Kernels& k = *b.table;
+  const std::int64_t total = sized(b, std::int64_t{50000}, std::int64_t{64}),
+                     batch = sized(b, std::int64_t{128}, std::int64_t{4});
+  AugmentShape s;
+  s.batch = batch;
+  s.seed = 1;
+  for (const auto& step : steps) s.step[s.steps++] = step;
+  const Data d(b.where, total, batch, k.workspace(s)), want(Where::host, total, batch, reference<Kernels>().workspace(s));
+  augment(k, {}, s, d, 0), augment(reference<Kernels>(), {}, s, want, 0);
+  const auto got = d.out.host();
+  if (s.steps == 0) {
+    const auto images = want.images.host();
+    require_near(name, static_cast<double>(got[7]), images[static_cast<std::size_t>(want.index.host()[0] * size + 7)] / 255.0,
+                 1e-6);
+  }
+  require_near(name, got, want.out.host(), 1e-4);
+  return {
+      {.bytes = 5.0 * static_cast<double>(batch * size), .items = static_cast<double>(batch)},
+      [=, &k, turn = std::int64_t{0}](Stream stream) mutable { augment(k, stream, s, d, turn++ * batch % (total - batch)); }};
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  constexpr std::int64_t total = 50000, batch = 128, size = 3072;
-  auto images = std::make_shared<std::vector<std::uint8_t>>(made_up<std::uint8_t>(total * size, 0, 256));
-  auto labels = std::make_shared<std::vector<std::int64_t>>(made_up<std::int64_t>(total, 0, 10));
-  auto index = std::make_shared<std::vector<std::int64_t>>(made_up<std::int64_t>(total, 0, static_cast<double>(total)));
-  auto out = std::make_shared<Rotating<float>>(std::vector<float>(batch * size));
-  auto labels_out = std::make_shared<std::vector<std::int64_t>>(batch);
   const AugmentStep flip{.kind = AugmentKind::horizontal_flip, .p = 0.5f};
   const AugmentStep ssr{.kind = AugmentKind::shift_scale_rotate, .p = 0.5f, .a = 0.09f, .b = 0.09f, .c = 7};
   AugmentStep always = ssr;
@@ -37,20 +77,8 @@ int main(int argc, char** argv) {
       {"recipe of residual", {ssr, contrast}},
       {"recipe of compact", {jitter, some_flips, turn}},
   };
-  const auto& k = AugmentKernels<float>::cpu();
-  for (const auto& [name, steps] : lists) {
-    AugmentShape s;
-    s.batch = batch;
-    s.seed = 1;
-    for (const auto& step : steps) s.step[s.steps++] = step;
-    float* y = out->next();
-    k.augment({}, s, images->data(), labels->data(), index->data(), nullptr, y, labels_out->data(), nullptr);
-    if (s.steps == 0)
-      require_near(name, static_cast<double>(y[7]), (*images)[static_cast<std::size_t>((*index)[0] * size + 7)] / 255.0, 1e-6);
-    add(name, {.bytes = 5.0 * batch * size, .items = batch}, [=, &k, turn_of = std::int64_t{0}]() mutable {
-      const std::int64_t first = turn_of++ * batch % (total - batch);
-      k.augment({}, s, images->data(), labels->data(), index->data() + first, nullptr, out->next(), labels_out->data(), nullptr);
-    });
-  }
+  for (const auto& [name, steps] : lists)
+    add<Kernels>(name,
+                 [=, name = std::string(name), steps = steps](const Backend<Kernels>& b) { return make(name, steps, b); });
   return run(argc, argv);
 }

@@ -1,14 +1,17 @@
-// Convolution over the layers of the five systems, and a few larger ones: each pass by each algorithm that serves it.
+// Convolution over the layers of the five systems, and a few larger ones: each pass by each algorithm that serves it, on a GPU
+// in each precision.
 //
 // GFLOP/s counts a direct convolution's operations whatever the algorithm, so Winograd's may exceed the machine's; GB/s counts
 // each operand once. Every algorithm is held against the naive kernels before its first timing: forward and the gradient
 // of x on the first, middle and last image, the gradient of the weights with a dy that is zero on all others.
-#include <map>
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "bench/support.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
 #include "tests/support/conv_layers.hpp"
+#include "tests/support/rounded.hpp"
 
 using namespace heddle;
 using namespace heddle::kernels;
@@ -17,17 +20,13 @@ using namespace heddle::bench;
 namespace {
 
 using Kernels = Conv2dKernels<float>;
+using Kernel = Backend<Kernels>;
 
-struct Algorithm {
-  const char* name;
-  const Kernels* kernels;
-};
-
-// What can compute a pass: the library's own choice, and whatever it chooses from.
-std::vector<Algorithm> algorithms(const ConvShape& s, ConvPass pass) {
-  std::vector<Algorithm> all{{"auto", &Kernels::cpu()}};
+// What can compute a pass on the CPU: the library's own choice, and whatever it chooses from.
+std::vector<Kernel> algorithms(const ConvShape& s, ConvPass pass) {
+  std::vector<Kernel> all{{"auto", &Kernels::cpu(), Where::host}};
   const auto offer = [&](const char* name, const auto& algorithm) {
-    if (algorithm.serves(s, pass)) all.push_back({name, &algorithm.kernels});
+    if (algorithm.serves(s, pass)) all.push_back({name, &algorithm.kernels, Where::host});
   };
   offer("direct", cpu_table<ConvAlgorithm<float, DirectConv>>({}));
   offer("direct", cpu_table<ConvAlgorithm<float, DirectWeightConv>>({}));
@@ -45,97 +44,113 @@ void compare(const std::string& what, const float* got, const float* want, std::
   for (std::int64_t i = 0; i < count; ++i) require_near(what, got[i], want[i], tolerance);
 }
 
-// One layer's buffers; made when a benchmark of the layer begins, and only kept until another layer's does.
-class LayerData {
- public:
-  explicit LayerData(const ConvShape& s)
-      : shape_(s),
-        values_(made_up<float>(s.x_size())),
-        gradient_(made_up<float>(s.y_size())),
-        weight_(made_up<float>(s.w_size())),
-        bias_(made_up<float>(s.k)),
-        x_(values_),
-        dy_(gradient_),
-        y_(gradient_),
-        dx_(values_),
-        dweight_(s.w_size()),
-        dbias_(s.k) {
-    for (ConvPass pass : {ConvPass::forward, ConvPass::grad_input, ConvPass::grad_weight})
-      for (const Algorithm& a : algorithms(s, pass)) bytes_ = std::max(bytes_, a.kernels->workspace(s, pass));
-    memory_.resize(bytes_ + 64);
+// A layer's operands in one memory.
+struct Operands {
+  Where where;
+  ConvShape shape;
+  std::vector<float> values, gradient, weights, biases;
+  Rotating<float> x, dy, y, dx;
+  Fixed<float> weight, bias, dweight, dbias;
+
+  Operands(Where w, const ConvShape& s)
+      : where(w),
+        shape(s),
+        values(made_up<float>(s.x_size())),
+        gradient(made_up<float>(s.y_size(), -1, 1, 2)),
+        weights(made_up<float>(s.w_size(), -1, 1, 3)),
+        biases(made_up<float>(s.k)),
+        x(w, values),
+        dy(w, gradient),
+        y(w, s.y_size()),
+        dx(w, s.x_size()),
+        weight(w, weights),
+        bias(w, biases),
+        dweight(w, s.w_size()),
+        dbias(w, s.k) {}
+
+  void run(const Kernels& k, Stream stream, const ConvShape& s, ConvPass pass, const float* some_dy, void* workspace) const {
+    if (pass == ConvPass::forward) k.forward(stream, s, x.next(), weight, bias, y.next(), workspace);
+    if (pass == ConvPass::grad_input) k.grad_input(stream, s, some_dy, weight, dx.next(), workspace);
+    if (pass == ConvPass::grad_weight) k.grad_weight(stream, s, x.next(), some_dy, dweight, dbias, workspace);
   }
 
-  void run(const Kernels& k, ConvPass pass, const float* x, const float* dy, float* y, float* dx) {
-    void* const workspace = memory_.data() + (64 - reinterpret_cast<std::uintptr_t>(memory_.data()) % 64) % 64;
-    if (pass == ConvPass::forward) k.forward({}, shape_, x, weight_.data(), bias_.data(), y, workspace);
-    if (pass == ConvPass::grad_input) k.grad_input({}, shape_, dy, weight_.data(), dx, workspace);
-    if (pass == ConvPass::grad_weight) k.grad_weight({}, shape_, x, dy, dweight_.data(), dbias_.data(), workspace);
-  }
-  void run(const Kernels& k, ConvPass pass) { run(k, pass, x_.next(), dy_.next(), y_.next(), dx_.next()); }
-
-  void check(const std::string& what, const Kernels& k, ConvPass pass) {
-    const ConvShape& s = shape_;
-    const Kernels& naive = Kernels::cpu(Variant::naive);
+  // The naive kernels are given what the precision makes of the factors; a bias's gradient has none.
+  void check(const std::string& what, const Kernels& k, const ConvShape& s, ConvPass pass, void* workspace) const {
+    const Kernels& naive = reference<Kernels>();
     ConvShape one = s;
     one.n = 1;
-    const std::int64_t x_image = one.x_size(), y_image = one.y_size();
-    std::vector<float> y(s.y_size()), dx(s.x_size()), some(s.y_size()), dweight(s.w_size()), dbias(s.k);
-    const std::vector<std::int64_t> images{0, s.n / 2, s.n - 1};
-    for (std::int64_t n : images) std::copy_n(&gradient_[n * y_image], y_image, &some[n * y_image]);
-    run(k, pass, values_.data(), some.data(), y.data(), dx.data());
-    std::vector<float> part(std::max(x_image, y_image)), bias_part(s.k), weight_part(s.w_size());
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      const std::int64_t n = images[i];
-      const float *x = &values_[n * x_image], *dy = &gradient_[n * y_image];
+    const auto factors = [&](const std::vector<float>& all) { return test::rounded(all, s.precision); };
+    const auto own_x = factors(values), own_dy = factors(gradient), own_weight = factors(weights);
+    const std::int64_t x_image = one.x_size(), y_image = one.y_size(), plane = y_image / s.k;
+    std::vector<float> some(s.y_size()), part(std::max(x_image, y_image)), weight_part(s.w_size()), weight_sum(s.w_size()),
+        bias_sum(s.k);
+    std::vector<std::int64_t> images{0, s.n / 2, s.n - 1};
+    images.erase(std::unique(images.begin(), images.end()), images.end());
+    for (std::int64_t n : images) std::copy_n(&gradient[n * y_image], y_image, &some[n * y_image]);
+    run(k, {}, s, pass, Fixed<float>(where, some), workspace);
+    const auto got = pass == ConvPass::forward ? y.host() : pass == ConvPass::grad_input ? dx.host() : dweight.host();
+    for (std::int64_t n : images) {
+      const float *x_of_n = &own_x[n * x_image], *dy_of_n = &own_dy[n * y_image];
       if (pass == ConvPass::forward) {
-        naive.forward({}, one, x, weight_.data(), bias_.data(), part.data(), nullptr);
-        compare(what, &y[n * y_image], part.data(), y_image, 1e-5 * s.c * s.kh);
+        naive.forward({}, one, x_of_n, own_weight.data(), biases.data(), part.data(), nullptr);
+        compare(what, &got[n * y_image], part.data(), y_image, 1e-5 * s.c * s.kh);
       } else if (pass == ConvPass::grad_input) {
-        naive.grad_input({}, one, dy, weight_.data(), part.data(), nullptr);
-        compare(what, &dx[n * x_image], part.data(), x_image, 1e-5 * s.k * s.kh);
-      } else if (i == 0 || n != images[i - 1]) {
-        naive.grad_weight({}, one, x, dy, weight_part.data(), bias_part.data(), nullptr);
-        for (std::size_t j = 0; j < dweight.size(); ++j) dweight[j] += weight_part[j];
-        for (std::size_t j = 0; j < dbias.size(); ++j) dbias[j] += bias_part[j];
+        naive.grad_input({}, one, dy_of_n, own_weight.data(), part.data(), nullptr);
+        compare(what, &got[n * x_image], part.data(), x_image, 1e-5 * s.k * s.kh);
+      } else {
+        naive.grad_weight({}, one, x_of_n, dy_of_n, weight_part.data(), nullptr, nullptr);
+        for (std::size_t j = 0; j < weight_sum.size(); ++j) weight_sum[j] += weight_part[j];
+        for (std::int64_t j = 0; j < y_image; ++j) bias_sum[j / plane] += some[n * y_image + j];
       }
     }
     if (pass != ConvPass::grad_weight) return;
-    const double tolerance = 1e-4 * std::sqrt(static_cast<double>(y_image / s.k)) + 1e-5;
-    compare(what, dweight_.data(), dweight.data(), s.w_size(), tolerance);
-    compare(what + " dbias", dbias_.data(), dbias.data(), s.k, tolerance);
+    const double tolerance = 1e-4 * std::sqrt(static_cast<double>(plane)) + 1e-5;
+    require_near(what, got, weight_sum, tolerance);
+    require_near(what + " dbias", dbias.host(), bias_sum, tolerance);
   }
-
- private:
-  ConvShape shape_;
-  std::vector<float> values_, gradient_, weight_, bias_;
-  Rotating<float> x_, dy_, y_, dx_;
-  std::vector<float> dweight_, dbias_;
-  std::size_t bytes_ = 0;
-  std::vector<char> memory_;
 };
 
-void add_layer(const std::string& layer, const ConvShape& s) {
-  static std::map<std::string, bool> checked;
-  static std::unique_ptr<LayerData> data;
-  static std::string whose;
+// Those of the latest layer, which its passes and algorithms share.
+std::shared_ptr<Operands> operands(Where where, ConvShape s) {
+  static std::weak_ptr<Operands> latest;
+  s.precision = Precision::float32;
+  auto own = latest.lock();
+  if (!own || own->where != where || own->shape != s) latest = own = std::make_shared<Operands>(where, s);
+  return own;
+}
+
+Ready make(const std::string& what, const Kernel& kernel, ConvShape s, ConvPass pass) {
+  s.n = sized(kernel, s.n, 1), s.h = sized(kernel, s.h, 8), s.w = sized(kernel, s.w, 8);
+  const Kernels& k = *kernel.table;
+  const auto own = operands(kernel.where, s);
+  const Workspace workspace(kernel.where, static_cast<std::int64_t>(k.workspace(s, pass)));
+  own->check(what, k, s, pass, workspace);
+  const double moved = static_cast<double>(s.x_size() + s.y_size() + s.w_size());
+  const double flops = 2.0 * s.c / s.groups * s.kh * s.kw * static_cast<double>(s.y_size());
+  return {{.bytes = 4 * moved, .flops = flops, .precision = s.precision}, [=, &k](Stream stream) {
+            own->run(k, stream, s, pass, pass == ConvPass::forward ? nullptr : own->dy.next(), workspace);
+          }};
+}
+
+// On the CPU by each algorithm, elsewhere in each precision.
+void add_layer(const std::string& layer, ConvShape s) {
   constexpr const char* names[] = {"forward", "grad_input", "grad_weight"};
+  constexpr std::pair<const char*, Precision> precisions[] = {
+      {"float32", Precision::float32}, {"tf32", Precision::tf32}, {"bf16", Precision::bf16}};
   for (ConvPass pass : {ConvPass::forward, ConvPass::grad_input, ConvPass::grad_weight}) {
-    const double moved = static_cast<double>(s.x_size() + s.y_size() + s.w_size());
-    const Work work{.bytes = 4 * moved, .flops = 2.0 * s.c / s.groups * s.kh * s.kw * static_cast<double>(s.y_size())};
-    for (const Algorithm& a : algorithms(s, pass))
-      for (int threads : {1, 2}) {
-        const std::string what = std::string(names[static_cast<int>(pass)]) + "/" + layer + "/" + a.name;
-        const auto body = [=](benchmark::State& state) {
-          if (whose != layer) data.reset(), data = std::make_unique<LayerData>(s), whose = layer;
-          if (!checked[what]) data->check(what, *a.kernels, pass);
-          checked[what] = true;
-          set_num_threads(threads);
-          for (auto _ : state) data->run(*a.kernels, pass);
-          set_num_threads(0);
-          set_rates(state, work, threads);
-        };
-        benchmark::RegisterBenchmark((what + "/threads:" + std::to_string(threads)).c_str(), body)->UseRealTime();
+    const std::string what = std::string(names[static_cast<int>(pass)]) + "/" + layer + "/";
+    for (const Kernel& a : algorithms(s, pass))
+      add(what + a.name, "cpu", a.where, [=] { return make(what + a.name, a, s, pass); });
+    for (const Kernel& kernel : test::backends<Kernels>()) {
+      if (kernel.name == "cpu") continue;
+      for (const auto& [name, precision] : precisions) {
+        s.precision = precision;
+        if (test::precision_of<float>(kernel, precision) != precision) continue;
+        if (precision != Precision::float32 && s.kh > 3) continue;  // not every tile for tensor cores holds their patches
+        add(what + name, kernel.name, kernel.where, [=, shape = s] { return make(what, kernel, shape, pass); });
       }
+      s.precision = Precision::float32;
+    }
   }
 }
 

@@ -1,7 +1,5 @@
-// Depthwise convolution over the layers of the dilated system at batch 128, and a few larger ones. Bytes are the least that must
-// move; "% roofline" holds them against this machine's copy bandwidth.
-#include <memory>
-
+// Depthwise convolution over the layers of the dilated system at batch 128, and a few larger ones. Bytes are the least that
+// must move; "% roofline" holds them against the device's copy bandwidth.
 #include "bench/support.hpp"
 #include "kernels/depthwise/depthwise.hpp"
 
@@ -11,34 +9,58 @@ using namespace heddle::bench;
 
 namespace {
 
-void compare(const std::string& name, const std::vector<float>& got, const std::vector<float>& want, double tolerance) {
-  for (std::size_t i = 0; i < want.size(); ++i) require_near(name, got[i], want[i], tolerance);
+using Kernels = DepthwiseKernels<float>;
+
+Work work_of(const ConvShape& s) {
+  return {.bytes = 4.0 * static_cast<double>(s.x_size() + s.y_size()),
+          .flops = 2.0 * s.kh * s.kw * static_cast<double>(s.y_size())};
 }
 
-void add_depthwise(const std::string& layer, ConvShape s) {
-  s.groups = s.c;
-  const auto& k = DepthwiseKernels<float>::cpu();
-  const auto& naive = DepthwiseKernels<float>::cpu(Variant::naive);
-  const auto values = made_up<float>(s.x_size()), gradient = made_up<float>(s.y_size());
-  auto weight = std::make_shared<std::vector<float>>(made_up<float>(s.w_size())), dweight = std::make_shared<std::vector<float>>(s.w_size());
-  auto workspace = std::make_shared<std::vector<double>>(k.workspace(s, ConvPass::grad_weight) / sizeof(double) + 1);
-  std::vector<float> y(s.y_size()), y2 = y, dx(s.x_size()), dx2 = dx, dw(s.w_size());
-  naive.forward({}, s, values.data(), weight->data(), nullptr, y.data(), nullptr);
-  k.forward({}, s, values.data(), weight->data(), nullptr, y2.data(), nullptr);
-  compare(layer + " forward", y2, y, 1e-5);
-  naive.grad_input({}, s, gradient.data(), weight->data(), dx.data(), nullptr);
-  k.grad_input({}, s, gradient.data(), weight->data(), dx2.data(), nullptr);
-  compare(layer + " grad_input", dx2, dx, 1e-5);
-  naive.grad_weight({}, s, values.data(), gradient.data(), dw.data(), nullptr, nullptr);
-  k.grad_weight({}, s, values.data(), gradient.data(), dweight->data(), nullptr, workspace->data());
-  compare(layer + " grad_weight", *dweight, dw, 2e-3);
-
-  auto x = std::make_shared<Rotating<float>>(values), dy = std::make_shared<Rotating<float>>(gradient);
-  auto to = std::make_shared<Rotating<float>>(y), back = std::make_shared<Rotating<float>>(dx);
-  const Work work{.bytes = 4.0 * static_cast<double>(s.x_size() + s.y_size()), .flops = 2.0 * s.kh * s.kw * static_cast<double>(s.y_size())};
-  add("forward/" + layer, work, [=, &k] { k.forward({}, s, x->next(), weight->data(), nullptr, to->next(), nullptr); });
-  add("grad_input/" + layer, work, [=, &k] { k.grad_input({}, s, dy->next(), weight->data(), back->next(), nullptr); });
-  add("grad_weight/" + layer, work, [=, &k] { k.grad_weight({}, s, x->next(), dy->next(), dweight->data(), nullptr, workspace->data()); });
+void add_depthwise(const std::string& layer, ConvShape full) {
+  full.groups = full.c;
+  const auto shape = [=](const Backend<Kernels>& b) {
+    ConvShape s = full;
+    s.n = sized(b, s.n, 2), s.h = sized(b, s.h, 16), s.w = sized(b, s.w, 16);
+    return s;
+  };
+  add<Kernels>("forward/" + layer, [=](const Backend<Kernels>& b) {
+    const Kernels& k = *b.table;
+    const ConvShape s = shape(b);
+    const auto values = made_up<float>(s.x_size()), weights = made_up<float>(s.w_size());
+    const Rotating<float> x(b.where, values), y(b.where, s.y_size());
+    const Fixed<float> weight(b.where, weights);
+    k.forward({}, s, x.next(), weight, nullptr, y.next(), nullptr);
+    std::vector<float> want(s.y_size());
+    reference<Kernels>().forward({}, s, values.data(), weights.data(), nullptr, want.data(), nullptr);
+    require_near(layer + " forward", y.host(), want, 1e-5);
+    return Ready{work_of(s), [=, &k](Stream stream) { k.forward(stream, s, x.next(), weight, nullptr, y.next(), nullptr); }};
+  });
+  add<Kernels>("grad_input/" + layer, [=](const Backend<Kernels>& b) {
+    const Kernels& k = *b.table;
+    const ConvShape s = shape(b);
+    const auto gradient = made_up<float>(s.y_size(), -1, 1, 2), weights = made_up<float>(s.w_size());
+    const Rotating<float> dy(b.where, gradient), dx(b.where, s.x_size());
+    const Fixed<float> weight(b.where, weights);
+    k.grad_input({}, s, dy.next(), weight, dx.next(), nullptr);
+    std::vector<float> want(s.x_size());
+    reference<Kernels>().grad_input({}, s, gradient.data(), weights.data(), want.data(), nullptr);
+    require_near(layer + " grad_input", dx.host(), want, 1e-5);
+    return Ready{work_of(s), [=, &k](Stream stream) { k.grad_input(stream, s, dy.next(), weight, dx.next(), nullptr); }};
+  });
+  add<Kernels>("grad_weight/" + layer, [=](const Backend<Kernels>& b) {
+    const Kernels& k = *b.table;
+    const ConvShape s = shape(b);
+    const auto values = made_up<float>(s.x_size()), gradient = made_up<float>(s.y_size(), -1, 1, 2);
+    const Rotating<float> x(b.where, values), dy(b.where, gradient);
+    const Fixed<float> dweight(b.where, s.w_size());
+    const Workspace workspace(b.where, static_cast<std::int64_t>(k.workspace(s, ConvPass::grad_weight)));
+    k.grad_weight({}, s, x.next(), dy.next(), dweight, nullptr, workspace);
+    std::vector<float> want(s.w_size());
+    reference<Kernels>().grad_weight({}, s, values.data(), gradient.data(), want.data(), nullptr, nullptr);
+    require_near(layer + " grad_weight", dweight.host(), want, 2e-3);
+    return Ready{work_of(s),
+                 [=, &k](Stream stream) { k.grad_weight(stream, s, x.next(), dy.next(), dweight, nullptr, workspace); }};
+  });
 }
 
 ConvShape shape(int n, int c, int size) {

@@ -1,8 +1,8 @@
 // Elementwise arithmetic, reductions, copies and random numbers, in GB/s of memory they must move.
 //
 // The large cases are activations of 128 x 32 x 32 x 32 floats (16 MB), out of any cache; the small ones 16,384 floats.
+#include <cmath>
 #include <cstring>
-#include <memory>
 
 #include "bench/support.hpp"
 #include "kernels/elementwise/elementwise.hpp"
@@ -15,82 +15,162 @@ using namespace heddle::bench;
 
 namespace {
 
-constexpr std::int64_t large = 128 * 32 * 32 * 32, small = 16384;
+using Elementwise = ElementwiseKernels<float>;
+constexpr std::int64_t batch = 128, large = batch * 32 * 32 * 32, small = 16384;
 
-using Floats = std::shared_ptr<Rotating<float>>;
-Floats floats(std::int64_t count, bool cold = true, double low = 0.5, double high = 2) {
-  return std::make_shared<Rotating<float>>(made_up<float>(count, low, high), cold);
+// Sizes of an outermost dimension: small on the emulator.
+std::int64_t some(const auto& b, std::int64_t n) {
+  return sized(b, n, std::max<std::int64_t>(n > small ? n / 1024 : n / 12, 1));
+}
+ElementShape some(const auto& b, ElementShape s) {
+  s.size[0] = some(b, s.size[0]);
+  return s;
 }
 
-void add_binary(const std::string& name, const ElementShape& shape, std::int64_t size_b, bool cold) {
-  const auto& k = ElementwiseKernels<float>::cpu();
-  const std::int64_t count = shape.count();
-  auto a = floats(count, cold), b = floats(size_b, cold && size_b == count), y = floats(count, cold);
-  const float *pa = a->next(), *pb = b->next();
-  float* py = y->next();
-  k.binary({}, Binary::add, shape, pa, pb, py);
-  std::int64_t offset_b = 0, rest = count - 1;
-  for (int d = shape.dims - 1; d >= 0; rest /= shape.size[d--]) offset_b += rest % shape.size[d] * shape.stride_b[d];
-  require_near(name, static_cast<double>(py[count - 1]), static_cast<double>(pa[count - 1] + pb[offset_b]), 0);
-  add(name, {.bytes = 4.0 * static_cast<double>(2 * count + size_b)},
-      [=, &k] { k.binary({}, Binary::add, shape, a->next(), b->next(), y->next()); });
+// One kernel: up to two inputs that rotate, and an output; how many elements each has.
+template <class Table>
+struct Case {
+  std::int64_t a = 0, b = 0, y = 0;
+  double bytes = 0, items = 0;
+  bool cold = true;
+  double tolerance = 0;
+  std::function<void(const Table&, Stream, const float* a, const float* b, float* y, void* workspace)> call;
+  std::function<std::size_t(const Table&)> workspace = [](const Table&) { return std::size_t{0}; };
+};
+
+// Its buffers in one kernel's memory.
+template <class Table>
+struct Data {
+  Rotating<float> a, b, y;
+  Workspace workspace;
+  Data(const Case<Table>& c, const Table& table, Where where, bool cold)
+      : a(where, made_up<float>(c.a, 0.5, 2), cold),
+        b(where, made_up<float>(c.b, 0.5, 2), cold && c.a == c.b),
+        y(where, std::vector<float>(c.y, 1), cold),
+        workspace(where, static_cast<std::int64_t>(c.workspace(table))) {}
+};
+
+template <class Table>
+Ready ready(const std::string& name, const Backend<Table>& backend, const Case<Table>& c) {
+  const Table &k = *backend.table, &naive = reference<Table>();
+  const auto run = [call = c.call](const Table& table, Stream stream, const Data<Table>& d) {
+    call(table, stream, d.a.next(), d.b.next(), d.y.next(), d.workspace);
+  };
+  const Data<Table> d(c, k, backend.where, c.cold), want(c, naive, Where::host, false);
+  run(k, {}, d), run(naive, {}, want);
+  require_near(name, d.y.host(), want.y.host(), c.tolerance);
+  return {{.bytes = c.bytes, .items = c.items}, [=, &k](Stream stream) { run(k, stream, d); }};
 }
 
-void add_unary(const std::string& name, Unary op, double (*want)(double)) {
-  const auto& k = ElementwiseKernels<float>::cpu();
-  auto x = floats(large), y = floats(large);
-  float *px = x->next(), *py = y->next();
-  k.unary({}, op, large, px, py);
-  require_near(name, static_cast<double>(py[77]), want(static_cast<double>(px[77])), 1e-6);
-  add(name, {.bytes = 8.0 * large}, [=, &k] { k.unary({}, op, large, x->next(), y->next()); });
+void add_binary(const std::string& name, const ElementShape& full, std::int64_t size_b, bool cold) {
+  add<Elementwise>(name, [=](const Backend<Elementwise>& b) {
+    const ElementShape shape = some(b, full);
+    const std::int64_t count = shape.count(), other = size_b == full.count() ? count : size_b;
+    return ready<Elementwise>(name, b,
+                              {.a = count,
+                               .b = other,
+                               .y = count,
+                               .bytes = 4.0 * static_cast<double>(2 * count + other),
+                               .cold = cold,
+                               .call = [=](const Elementwise& k, Stream stream, const float* x, const float* z, float* y,
+                                           void*) { k.binary(stream, Binary::add, shape, x, z, y); }});
+  });
 }
 
-void add_reduce(const std::string& name, Reduce op, const ReduceShape& s) {
-  const auto& k = ReduceKernels<float>::cpu();
-  const std::int64_t count = s.outer * s.reduced * s.inner;
-  auto x = floats(count);
-  auto y = std::make_shared<std::vector<float>>(static_cast<std::size_t>(s.outer * s.inner));
-  auto workspace = std::make_shared<std::vector<std::byte>>(k.workspace(s));
-  const float* px = x->next();
-  k.reduce({}, op, s, px, y->data(), workspace->data());
-  double sum = 0;
-  for (std::int64_t r = 0; r < s.reduced; ++r) sum += static_cast<double>(px[r * s.inner]);
-  if (op == Reduce::sum) require_near(name, static_cast<double>((*y)[0]) / sum, 1, 1e-6);
-  add(name, {.bytes = 4.0 * static_cast<double>(count)}, [=, &k] { k.reduce({}, op, s, x->next(), y->data(), workspace->data()); });
+void add_unary(const std::string& name, Unary op) {
+  add<Elementwise>(name, [=](const Backend<Elementwise>& b) {
+    const std::int64_t count = some(b, large);
+    return ready<Elementwise>(name, b,
+                              {.a = count,
+                               .y = count,
+                               .bytes = 8.0 * static_cast<double>(count),
+                               .tolerance = 2e-6,
+                               .call = [=](const Elementwise& k, Stream stream, const float* x, const float*, float* y, void*) {
+                                 k.unary(stream, op, count, x, y);
+                               }});
+  });
 }
 
-void add_copy(const std::string& name, const ElementShape& shape) {
-  const auto& k = MemoryKernels::cpu();
-  const std::int64_t count = shape.count();
-  auto x = floats(count), y = floats(count);
-  float *px = x->next(), *py = y->next();
-  k.copy({}, float32, shape, px, py);
-  std::int64_t offset = 0, rest = 12345;
-  for (int d = shape.dims - 1; d >= 0; rest /= shape.size[d--]) offset += rest % shape.size[d] * shape.stride_a[d];
-  require_near(name, static_cast<double>(py[12345]), static_cast<double>(px[offset]), 0);
-  add(name, {.bytes = 8.0 * static_cast<double>(count)}, [=, &k] { k.copy({}, float32, shape, x->next(), y->next()); });
+void add_scaled() {
+  add<Elementwise>("add_scaled", [=](const Backend<Elementwise>& b) {
+    const std::int64_t count = some(b, large);
+    return ready<Elementwise>("add_scaled", b,
+                              {.a = count,
+                               .y = count,
+                               .bytes = 12.0 * static_cast<double>(count),
+                               .tolerance = 1e-6,
+                               .call = [=](const Elementwise& k, Stream stream, const float* x, const float*, float* y, void*) {
+                                 k.add_scaled(stream, count, x, 0.5f, y);
+                               }});
+  });
+}
+
+void add_reduce(const std::string& name, Reduce op, const ReduceShape& full) {
+  using Kernels = ReduceKernels<float>;
+  add<Kernels>(name, [=](const Backend<Kernels>& b) {
+    ReduceShape s = full;
+    (s.outer > 1 ? s.outer : s.reduced) = some(b, s.outer > 1 ? s.outer : s.reduced);
+    const std::int64_t count = s.outer * s.reduced * s.inner;
+    // Numbers of mean 1.25 are added up.
+    const double tolerance = op == Reduce::sum ? 1e-6 * 1.25 * static_cast<double>(s.reduced) : 0;
+    return ready<Kernels>(name, b,
+                          {.a = count,
+                           .y = s.outer * s.inner,
+                           .bytes = 4.0 * static_cast<double>(count),
+                           .tolerance = tolerance,
+                           .call = [=](const Kernels& k, Stream stream, const float* x, const float*, float* y,
+                                       void* workspace) { k.reduce(stream, op, s, x, y, workspace); },
+                           .workspace = [=](const Kernels& k) { return k.workspace(s); }});
+  });
+}
+
+void add_copy(const std::string& name, const ElementShape& full) {
+  add<MemoryKernels>(name, [=](const Backend<MemoryKernels>& b) {
+    ElementShape shape = full;
+    if (full.dims != 2) shape = some(b, full);  // a transposition's rows are its columns
+    if (full.dims == 2 && b.emulated()) shape.size[0] = shape.size[1] = shape.stride_a[1] = 96;
+    const std::int64_t count = shape.count();
+    return ready<MemoryKernels>(name, b,
+                                {.a = count,
+                                 .y = count,
+                                 .bytes = 8.0 * static_cast<double>(count),
+                                 .call = [=](const MemoryKernels& k, Stream stream, const float* x, const float*, float* y,
+                                             void*) { k.copy(stream, float32, shape, x, y); }});
+  });
+}
+
+void add_random(const std::string& name, bool normal) {
+  using Kernels = RandomKernels<float>;
+  add<Kernels>(name, [=](const Backend<Kernels>& b) {
+    const std::int64_t count = some(b, large);
+    const auto elements = static_cast<double>(count);
+    return ready<Kernels>(name, b,
+                          {.y = count,
+                           .bytes = 4 * elements,
+                           .items = elements,
+                           .tolerance = 1e-5,
+                           .call = [=](const Kernels& k, Stream stream, const float*, const float*, float* y, void*) {
+                             (normal ? k.normal : k.uniform)(stream, count, {.seed = 1, .step = 3}, 0, 1, y);
+                           }});
+  });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  {
-    auto x = floats(large), y = floats(large);
-    add("memcpy (for comparison)", {.bytes = 8.0 * large}, [=] { std::memcpy(y->next(), x->next(), 4 * large); });
-  }
+  add("memcpy (for comparison)", "cpu", Where::host, [] {
+    const Rotating<float> x(Where::host, made_up<float>(large)), y(Where::host, large);
+    return Ready{{.bytes = 8.0 * large}, [=](Stream) { std::memcpy(y.next(), x.next(), 4 * large); }};
+  });
   add_binary("add", {1, {large}, {1}, {1}}, large, true);
   add_binary("add, a row to each", {2, {large / 1024, 1024}, {1024, 1}, {0, 1}}, 1024, true);
   add_binary("add, a number to each channel", {3, {128, 32, 1024}, {32768, 1024, 1}, {0, 1, 0}}, 32, true);
   add_binary("add, small", {1, {small}, {1}, {1}}, small, false);
   add_binary("add, rows of ten", {2, {12800, 10}, {10, 1}, {0, 1}}, 10, false);
-  {
-    const auto& k = ElementwiseKernels<float>::cpu();
-    auto x = floats(large), y = floats(large);
-    add("add_scaled", {.bytes = 12.0 * large}, [=, &k] { k.add_scaled({}, large, x->next(), 0.5f, y->next()); });
-  }
-  add_unary("exp", Unary::exp, [](double v) { return std::exp(v); });
-  add_unary("log", Unary::log, [](double v) { return std::log(v); });
-  add_unary("sqrt", Unary::sqrt, [](double v) { return std::sqrt(v); });
+  add_scaled();
+  add_unary("exp", Unary::exp);
+  add_unary("log", Unary::log);
+  add_unary("sqrt", Unary::sqrt);
   add_reduce("sum of all", Reduce::sum, {1, large, 1});
   add_reduce("sum of rows of 1024", Reduce::sum, {large / 1024, 1024, 1});
   add_reduce("sum of rows of ten", Reduce::sum, {large / 10, 10, 1});
@@ -101,12 +181,7 @@ int main(int argc, char** argv) {
   add_copy("copy, to channels last", {4, {128, 32, 32, 32}, {32768, 32, 1, 1024}, {}});
   add_copy("copy, from channels last", {4, {128, 32, 32, 32}, {32768, 1, 1024, 32}, {}});
   add_copy("copy, transpose 2048 x 2048", {2, {2048, 2048}, {1, 2048}, {}});
-  for (bool normal : {false, true}) {
-    const auto& k = RandomKernels<float>::cpu();
-    auto y = floats(large);
-    add(normal ? "normal" : "uniform", {.bytes = 4.0 * large, .items = large}, [=, &k, step = std::uint64_t{0}]() mutable {
-      (normal ? k.normal : k.uniform)({}, large, {.seed = 1, .step = step++}, 0, 1, y->next());
-    });
-  }
+  add_random("uniform", false);
+  add_random("normal", true);
   return run(argc, argv);
 }

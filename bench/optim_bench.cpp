@@ -1,6 +1,4 @@
 // Optimizer steps: a small network of the examples (48,000 parameters in 32 tensors, in cache) and 16 million parameters.
-#include <memory>
-
 #include "bench/support.hpp"
 #include "kernels/optim/optim.hpp"
 
@@ -10,34 +8,64 @@ using namespace heddle::bench;
 
 namespace {
 
+using Kernels = OptimKernels<float>;
+
 struct Parameters {
-  std::vector<float> value, gradient, state0, state1;
+  Fixed<float> value, gradient, state0, state1;
+  Fixed<double> norm;
   std::vector<ParameterSlice<float>> slices;
-  Parameters(int tensors, std::int64_t size) {
-    const std::int64_t count = tensors * size;
-    value = made_up<float>(count), gradient = made_up<float>(count, -0.01, 0.01);
-    state0.resize(static_cast<std::size_t>(count)), state1.resize(static_cast<std::size_t>(count));
-    for (int i = 0; i < tensors; ++i)
-      slices.push_back(
-          {value.data() + i * size, gradient.data() + i * size, state0.data() + i * size, state1.data() + i * size, size});
+
+  Parameters(Where where, int tensors, std::int64_t size)
+      : value(where, made_up<float>(tensors * size)),
+        gradient(where, made_up<float>(tensors * size, -0.01, 0.01)),
+        state0(where, std::vector<float>(tensors * size)),
+        state1(where, std::vector<float>(tensors * size)),
+        norm(where, 1) {
+    for (std::int64_t at = 0; at < tensors * size; at += size)
+      slices.push_back({value + at, gradient + at, state0 + at, state1 + at, size});
   }
+  int count() const { return static_cast<int>(slices.size()); }
 };
 
+// One kernel over `tensors` of `size`; `first` is checked in its stead, where its own options would hardly change a number.
+using Call = std::function<void(const Kernels&, Stream, const Parameters&, void* workspace)>;
+void add_kernel(const std::string& name, int tensors, std::int64_t size, double bytes, Call first, Call call) {
+  add<Kernels>(name, [=](const Backend<Kernels>& b) {
+    const Kernels& k = *b.table;
+    const std::int64_t each = sized(b, size, std::int64_t{3000});
+    const auto p = std::make_shared<Parameters>(b.where, tensors, each);
+    const Parameters want(Where::host, tensors, each);
+    const Workspace room(b.where, static_cast<std::int64_t>(k.workspace(p->count(), p->slices.data())));
+    const Workspace host_room(Where::host,
+                              static_cast<std::int64_t>(reference<Kernels>().workspace(want.count(), want.slices.data())));
+    first(k, {}, *p, room), first(reference<Kernels>(), {}, want, host_room);
+    require_near(name, p->value.host(), want.value.host(), 1e-6);
+    require_near(name + ": state0", p->state0.host(), want.state0.host(), 1e-6);
+    require_near(name + ": state1", p->state1.host(), want.state1.host(), 1e-6);
+    require_near(name + ": norm", p->norm.host(), want.norm.host(), 1e-6);
+    const double count = static_cast<double>(each * tensors);
+    return Ready{{.bytes = bytes * count}, [=, &k](Stream stream) { call(k, stream, *p, room); }};
+  });
+}
+
 void add_steps(const std::string& name, int tensors, std::int64_t size) {
-  const auto& k = OptimKernels<float>::cpu();
-  auto p = std::make_shared<Parameters>(tensors, size);
-  const double count = static_cast<double>(tensors * size);
-  const float before = p->value[5], g = p->gradient[5];
-  k.sgd({}, tensors, p->slices.data(), {.lr = 0.1, .momentum = 0.9, .first_step = true}, nullptr);
-  require_near("sgd", static_cast<double>(p->value[5]), static_cast<double>(before) - 0.1 * static_cast<double>(g), 1e-6);
-  add("sgd, momentum, " + name, {.bytes = 20 * count},
-      [=, &k] { k.sgd({}, tensors, p->slices.data(), {.lr = 1e-6, .momentum = 0.9}, nullptr); });
-  add("adam, " + name, {.bytes = 28 * count},
-      [=, &k] { k.adam({}, tensors, p->slices.data(), {.lr = 1e-6, .step = 10}, nullptr); });
-  auto norm = std::make_shared<double>();
-  auto room = std::make_shared<std::vector<double>>(k.workspace(tensors, p->slices.data()) / sizeof(double) + 1);
-  add("gradient_norm, " + name, {.bytes = 4 * count},
-      [=, &k] { k.gradient_norm({}, tensors, p->slices.data(), norm.get(), room->data()); });
+  const auto sgd = [](SgdOptions options) {
+    return [=](const Kernels& k, Stream stream, const Parameters& p, void*) {
+      k.sgd(stream, p.count(), p.slices.data(), options, nullptr);
+    };
+  };
+  const auto adam = [](AdamOptions options) {
+    return [=](const Kernels& k, Stream stream, const Parameters& p, void*) {
+      k.adam(stream, p.count(), p.slices.data(), options, nullptr);
+    };
+  };
+  const auto norm = [](const Kernels& k, Stream stream, const Parameters& p, void* workspace) {
+    k.gradient_norm(stream, p.count(), p.slices.data(), p.norm, workspace);
+  };
+  add_kernel("sgd, momentum, " + name, tensors, size, 20, sgd({.lr = 0.1, .momentum = 0.9, .first_step = true}),
+             sgd({.lr = 1e-6, .momentum = 0.9}));
+  add_kernel("adam, " + name, tensors, size, 28, adam({.lr = 0.1, .step = 1}), adam({.lr = 1e-6, .step = 10}));
+  add_kernel("gradient_norm, " + name, tensors, size, 4, norm, norm);
 }
 
 }  // namespace

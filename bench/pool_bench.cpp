@@ -1,7 +1,5 @@
-// Pooling over the layers of the example systems at batch 128. Bytes are the least that must move; "% roofline" holds them against
-// this machine's copy bandwidth.
-#include <memory>
-
+// Pooling over the layers of the example systems at batch 128. Bytes are the least that must move; "% roofline" holds them
+// against the device's copy bandwidth.
 #include "bench/support.hpp"
 #include "kernels/pool/pool.hpp"
 
@@ -11,48 +9,76 @@ using namespace heddle::bench;
 
 namespace {
 
-void compare(const std::string& name, const std::vector<float>& got, const std::vector<float>& want) {
-  for (std::size_t i = 0; i < want.size(); ++i) require_near(name, got[i], want[i], 1e-5);
+using Kernels = PoolKernels<float>;
+
+// Buffers of one shape: its input, output, their gradients and the winners.
+struct Data {
+  Rotating<float> x, y, dy, dx;
+  Rotating<std::uint8_t> winners;
+  Data(Where where, std::int64_t in, std::int64_t out)
+      : x(where, made_up<float>(in)), y(where, out), dy(where, made_up<float>(out)), dx(where, in), winners(where, out) {}
+};
+
+// Registers `call`, of which `result` is the output; `before` runs once, for what `call` reads.
+void add_pass(const std::string& name, std::int64_t planes, std::int64_t in, std::int64_t out, double bytes_a_plane,
+              Rotating<float> Data::*result, std::function<void(const Kernels&, std::int64_t planes, const Data&)> before,
+              std::function<void(const Kernels&, Stream, std::int64_t planes, const Data&)> call) {
+  add<Kernels>(name, [=](const Backend<Kernels>& b) {
+    const Kernels& k = *b.table;
+    const std::int64_t n = sized(b, planes, std::int64_t{24});
+    const Data d(b.where, n * in, n * out), want(Where::host, n * in, n * out);
+    if (before) before(k, n, d), before(reference<Kernels>(), n, want);
+    call(k, {}, n, d), call(reference<Kernels>(), {}, n, want);
+    require_near(name, (d.*result).host(), (want.*result).host(), 1e-5);
+    require_near(name + " winners", d.winners.host(), want.winners.host(), 0);
+    return Ready{{.bytes = bytes_a_plane * static_cast<double>(n)}, [=, &k](Stream stream) { call(k, stream, n, d); }};
+  });
 }
 
-void add_pool(const std::string& layer, const PoolShape& s) {
-  const auto& k = PoolKernels<float>::cpu();
-  const auto& naive = PoolKernels<float>::cpu(Variant::naive);
-  const std::int64_t in = s.planes * s.h * s.w, out = s.planes * s.out_h * s.out_w;
-  const auto values = made_up<float>(in), gradient = made_up<float>(out);
-  std::vector<float> y(out), y2(out), dx(in), dx2(in);
-  std::vector<std::uint8_t> winners(out), winners2(out);
-  naive.max({}, s, values.data(), y.data(), winners.data()), k.max({}, s, values.data(), y2.data(), winners2.data());
-  compare(layer, y2, y);
-  if (winners != winners2) require_near(layer + " winners", 0, 1, 0);
-  naive.max_backward({}, s, gradient.data(), winners.data(), dx.data());
-  k.max_backward({}, s, gradient.data(), winners.data(), dx2.data());
-  compare(layer + " backward", dx2, dx);
-  naive.average({}, s, values.data(), y.data()), k.average({}, s, values.data(), y2.data());
-  compare(layer + " average", y2, y);
-
-  auto x = std::make_shared<Rotating<float>>(values), dy = std::make_shared<Rotating<float>>(gradient);
-  auto to = std::make_shared<Rotating<float>>(y), back = std::make_shared<Rotating<float>>(dx);
-  auto arg = std::make_shared<Rotating<std::uint8_t>>(winners);
-  const double large = 4.0 * static_cast<double>(in), small = 4.0 * static_cast<double>(out), bytes = static_cast<double>(out);
-  add("max/forward/" + layer, {.bytes = large + small + bytes}, [=, &k] { k.max({}, s, x->next(), to->next(), arg->next()); });
-  add("max/backward/" + layer, {.bytes = large + small + bytes}, [=, &k] { k.max_backward({}, s, dy->next(), arg->next(), back->next()); });
-  add("average/forward/" + layer, {.bytes = large + small}, [=, &k] { k.average({}, s, x->next(), to->next()); });
-  add("average/backward/" + layer, {.bytes = large + small}, [=, &k] { k.average_backward({}, s, dy->next(), back->next()); });
+void add_pool(const std::string& layer, PoolShape s) {
+  const std::int64_t in = s.h * s.w, out = s.out_h * s.out_w, planes = s.planes;
+  const double both = 4.0 * static_cast<double>(in + out), index = static_cast<double>(out);
+  const auto shape = [s](std::int64_t n) {
+    PoolShape some = s;
+    some.planes = n;
+    return some;
+  };
+  const auto find_winners = [=](const Kernels& k, std::int64_t n, const Data& d) {
+    for (std::uint8_t* first = nullptr;;) {  // in every copy of them
+      std::uint8_t* const arg = d.winners.next();
+      if (arg == first) return;
+      if (!first) first = arg;
+      k.max({}, shape(n), d.x.next(), d.y.next(), arg);
+    }
+  };
+  add_pass("max/forward/" + layer, planes, in, out, both + index, &Data::y, nullptr,
+           [=](const Kernels& k, Stream stream, std::int64_t n, const Data& d) {
+             k.max(stream, shape(n), d.x.next(), d.y.next(), d.winners.next());
+           });
+  add_pass("max/backward/" + layer, planes, in, out, both + index, &Data::dx, find_winners,
+           [=](const Kernels& k, Stream stream, std::int64_t n, const Data& d) {
+             k.max_backward(stream, shape(n), d.dy.next(), d.winners.next(), d.dx.next());
+           });
+  add_pass("average/forward/" + layer, planes, in, out, both, &Data::y, nullptr,
+           [=](const Kernels& k, Stream stream, std::int64_t n, const Data& d) {
+             k.average(stream, shape(n), d.x.next(), d.y.next());
+           });
+  add_pass("average/backward/" + layer, planes, in, out, both, &Data::dx, nullptr,
+           [=](const Kernels& k, Stream stream, std::int64_t n, const Data& d) {
+             k.average_backward(stream, shape(n), d.dy.next(), d.dx.next());
+           });
 }
 
 void add_global(const std::string& layer, std::int64_t planes, std::int64_t inner) {
-  const auto& k = PoolKernels<float>::cpu();
-  const auto values = made_up<float>(planes * inner);
-  std::vector<float> y(planes), want(planes);
-  PoolKernels<float>::cpu(Variant::naive).global_average({}, planes, inner, values.data(), want.data());
-  k.global_average({}, planes, inner, values.data(), y.data());
-  compare(layer, y, want);
-  auto x = std::make_shared<Rotating<float>>(values), back = std::make_shared<Rotating<float>>(values);
-  auto small = std::make_shared<Rotating<float>>(y);
-  const double bytes = 4.0 * static_cast<double>(planes * inner + planes);
-  add("global/forward/" + layer, {.bytes = bytes}, [=, &k] { k.global_average({}, planes, inner, x->next(), small->next()); });
-  add("global/backward/" + layer, {.bytes = bytes}, [=, &k] { k.global_average_backward({}, planes, inner, small->next(), back->next()); });
+  const double bytes = 4.0 * static_cast<double>(inner + 1);
+  add_pass("global/forward/" + layer, planes, inner, 1, bytes, &Data::y, nullptr,
+           [=](const Kernels& k, Stream stream, std::int64_t n, const Data& d) {
+             k.global_average(stream, n, inner, d.x.next(), d.y.next());
+           });
+  add_pass("global/backward/" + layer, planes, inner, 1, bytes, &Data::dx, nullptr,
+           [=](const Kernels& k, Stream stream, std::int64_t n, const Data& d) {
+             k.global_average_backward(stream, n, inner, d.dy.next(), d.dx.next());
+           });
 }
 
 PoolShape halving(std::int64_t planes, int size) {
