@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Everything that needs a real GPU, in one command, each stage within ten minutes: build, tests, compute-sanitizer,
-# training steps, the thirteen trainings beside their PyTorch peer, and a table last.
+# benchmarks, training steps, the thirteen trainings beside their PyTorch peer, and a table last.
 #
 #   tests/gpu.sh FOLDER                          all stages; results and full logs go into FOLDER
 #   tests/gpu.sh FOLDER build tests              some of them
 #   tests/gpu.sh FOLDER --peer torch_cifar.py    also time the peer (PyTorch with CUDA has to be there)
 #   tests/gpu.sh FOLDER --dry-run                say what would be run
 #
-# Stages: build tests memcheck racecheck synccheck initcheck steps peer train table
+# Stages: build tests memcheck racecheck synccheck initcheck bench steps peer train table
 #   build      the library, the programs and the tests, for this machine's GPU
 #   tests      the surface's promises, every kernel test and the library's tests on the GPU
 #   ...check   compute-sanitizer's four tools over the kernel tests (without those of large shapes)
+#   bench      every kernel at the layers' shapes, beside the device's measured roofline
 #   steps      a training step of each of the thirteen, and what it is made of
 #   peer       the same steps in PyTorch: eager in both layouts, amp, compile (needs --peer and --data)
 #   train      the thirteen trainings by their recipes (--only ARCH-NORM,... for some)
@@ -24,7 +25,8 @@ set -uo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 systems="transition-batch transition-group transition-layer dilated-batch residual-batch residual-group residual-layer
 bottleneck-batch bottleneck-group bottleneck-layer compact-batch compact-group compact-layer"
-all_stages="build tests memcheck racecheck synccheck initcheck steps peer train table"
+all_stages="build tests memcheck racecheck synccheck initcheck bench steps peer train table"
+benches=$(cd "$project/bench" && basename -s .cpp *_bench.cpp)
 
 fail() {
   echo "tests/gpu.sh: $*" >&2
@@ -106,7 +108,7 @@ stage_build() {
   source "$project/examples/setup.sh"
   heddle_cuda_architecture
   run configure cmake -S "$project" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CUDA_FLAGS=-lineinfo -DHEDDLE_CUDA=ON -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON &&
-    run build cmake --build "$build" -j "$(heddle_jobs)" --target test_simt_cuda test_kernels_gpu test_library_gpu cifar10 train_step
+    run build cmake --build "$build" -j "$(heddle_jobs)" --target test_simt_cuda test_kernels_gpu test_library_gpu cifar10 train_step $benches
 }
 stage_tests() {
   run test_simt "$build/tests/simt/gpu/test_simt_cuda"
@@ -123,6 +125,14 @@ stage_memcheck() { sanitize memcheck --leak-check full; }
 stage_racecheck() { sanitize racecheck; }
 stage_synccheck() { sanitize synccheck; }
 stage_initcheck() { sanitize initcheck; }
+stage_bench() {
+  local bench
+  mkdir -p "$out/bench"
+  for bench in $benches; do
+    run "$bench" "$build/bench/$bench" --device cuda --benchmark_min_time=0.02 --benchmark_out="$out/bench/$bench.json" \
+      --benchmark_out_format=json
+  done
+}
 stage_steps() {
   local system
   mkdir -p "$out/steps"
