@@ -16,9 +16,15 @@ namespace {
 
 constexpr int threads = 256;
 
+// Value of channel c becomes value * scale + offset.
 template <class T>
 struct Normalisation {
   T scale[3], offset[3];
+
+  // The element is chosen, not indexed: an array that is indexed lies in local memory.
+  HD_DEVICE T operator()(T value, int c) const {
+    return value * (c == 0 ? scale[0] : c == 1 ? scale[1] : scale[2]) + (c == 0 ? offset[0] : c == 1 ? offset[1] : offset[2]);
+  }
 };
 
 HD_HOST_DEVICE inline std::int64_t image_size(const AugmentShape& s) {
@@ -42,12 +48,12 @@ HD_DEVICE void augment_image(const AugmentShape& s, std::uint64_t epoch, std::in
   for (int c = 0; c < s.channels; ++c)
     for (int p = team.rank(); p < area; p += team.size()) {
       const int i = c * area + p;
-      out[i] = static_cast<T>(changed ? work.pixels()[i] : static_cast<float>(bytes[i])) * norm.scale[c] + norm.offset[c];
+      out[i] = norm(static_cast<T>(changed ? work.pixels()[i] : static_cast<float>(bytes[i])), c);
     }
 }
 
 template <class T>
-HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads, 4)
     augment_kernel(AugmentShape s, Normalisation<T> norm, const std::uint8_t* HD_RESTRICT images,
                    const std::int64_t* HD_RESTRICT labels, const std::int64_t* HD_RESTRICT index,
                    const std::uint64_t* HD_RESTRICT device_epoch, float* workspace, T* HD_RESTRICT out,

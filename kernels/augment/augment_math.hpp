@@ -35,7 +35,10 @@ struct AugmentDraws {
   HD_INLINE std::uint32_t word(int j) const {
     const std::uint32_t use =
         static_cast<std::uint32_t>(Purpose::augment) << 24 | step << 16 | static_cast<std::uint32_t>(j / 4);
-    return philox(seed, image, use, static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(epoch >> 32)).word[j % 4];
+    const PhiloxBlock words =
+        philox(seed, image, use, static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(epoch >> 32));
+    const int w = j % 4;  // chosen, not indexed: on a GPU an array that is indexed lies in local memory
+    return w == 0 ? words.word[0] : w == 1 ? words.word[1] : w == 2 ? words.word[2] : words.word[3];
   }
   HD_INLINE bool applies(float p) const { return uniform01(word(0)) < p; }
   HD_INLINE float within(int j, float limit) const { return limit * (2 * uniform01(word(j)) - 1); }
@@ -49,11 +52,21 @@ struct AugmentDraws {
   }
 };
 
-/// Sine and cosine of an angle in degrees, taken in double: every backend rounds to the same floats.
+/// Sine and cosine of an angle in degrees, taken in double: every backend rounds to the same floats. Of the angle's distance
+/// from a multiple of 90 degrees, which is exact, by their series, whose first term left out is below 1e-17. CUDA's sin takes a
+/// call and a stack for angles too large for its quick reduction, and spills registers around that call.
 HD_INLINE void sine_cosine(float degrees, double& sine, double& cosine) {
-  const double angle = static_cast<double>(degrees) * (3.14159265358979323846 / 180);
-  sine = std::sin(angle);
-  cosine = std::cos(angle);
+  const double quarters = std::floor(static_cast<double>(degrees) * (1.0 / 90) + 0.5);
+  const double angle = (static_cast<double>(degrees) - 90 * quarters) * (3.14159265358979323846 / 180), square = angle * angle;
+  double s = 1, c = 1;
+  for (int n = 18; n > 0; n -= 2) {
+    s = 1 - square * (1.0 / (n * (n + 1))) * s;
+    c = 1 - square * (1.0 / (n * (n - 1))) * c;
+  }
+  s *= angle;
+  const int quarter = static_cast<int>(quarters) & 3;
+  sine = quarter == 0 ? s : quarter == 1 ? c : quarter == 2 ? -s : -c;
+  cosine = quarter == 0 ? c : quarter == 1 ? -s : quarter == 2 ? -c : s;
 }
 
 /// Where pixel (x, y) of the output comes from: a turn (counter-clockwise as seen, positive degrees) and a zoom about the

@@ -31,7 +31,7 @@ compile() {
 export -f compile
 printf '%s\n' "${files[@]}" | xargs -P "${JOBS:-2}" -I{} bash -c 'compile {}'
 
-hot=" conv depthwise gemm norm pool activation "
+hot=" conv depthwise gemm norm pool activation augment "
 
 # One kernel is four lines: its name, stack and spills, registers and shared memory. Names lose what all have in common, and
 # their parameters.

@@ -314,3 +314,22 @@ TEST_CASE("small turns and shifts worked out by hand", "[augment]") {
     }
   }
 }
+
+TEST_CASE("an angle's sine and cosine are those of the standard library, multiples of 90 degrees exactly", "[augment]") {
+  const double to_radians = std::acos(-1.0) / 180;
+  for (int i = -4000; i <= 4000; ++i) {
+    const float degrees = 0.37f * static_cast<float>(i);
+    double sine, cosine;
+    kernels::sine_cosine(degrees, sine, cosine);
+    INFO("angle " << degrees);
+    CHECK(std::abs(sine - std::sin(static_cast<double>(degrees) * to_radians)) < 4e-15);
+    CHECK(std::abs(cosine - std::cos(static_cast<double>(degrees) * to_radians)) < 4e-15);
+  }
+  double sine, cosine;
+  kernels::sine_cosine(-90, sine, cosine);
+  CHECK(sine == -1);
+  CHECK(cosine == 0);
+  kernels::sine_cosine(180, sine, cosine);
+  CHECK(sine == 0);
+  CHECK(cosine == -1);
+}
