@@ -35,8 +35,8 @@ struct Data {
 };
 
 void forward(const Batch& k, Stream stream, const BatchNormShape& s, const NormFusion& fusion, const Data& d) {
-  k.forward(stream, s, fusion, d.x.next(), d.gamma, d.beta, 1e-5f, 0.1f, d.running_mean, d.running_var, d.mean, d.rstd,
-            d.y.next(), d.workspace);
+  k.forward(stream, s, fusion, d.x.next(), d.gamma, d.beta, 1e-5f, {0.1f, d.running_mean, d.running_var}, d.mean,
+            d.rstd, d.y.next(), d.workspace);
 }
 void backward(const Batch& k, Stream stream, const BatchNormShape& s, const NormFusion& fusion, const Data& d) {
   k.backward(stream, s, fusion, d.x.next(), d.dy.next(), d.gamma, d.beta, d.mean, d.rstd, false, d.dx.next(), d.dgamma, d.dbeta,

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
+#include "kernels/norm/norm.hpp"
 #include "kernels/precision.hpp"
 #include "kernels/variant.hpp"
 
@@ -48,6 +49,18 @@ struct Conv2dKernels {
   void (*grad_input)(Stream, const ConvShape&, const T* dy, const T* weight, T* dx, void* workspace);
   /// dbias may be null.
   void (*grad_weight)(Stream, const ConvShape&, const T* x, const T* dy, T* dweight, T* dbias, void* workspace);
+
+  // What neighbours may save, on a GPU: null in tables that do not have it.
+
+  /// For a batch norm behind the convolution: forward, but y becomes the norm's z, `fusion`'s ReLU and dropout in front of it
+  /// applied, and moments [k, moment_parts(shape)] of z are left for BatchNormKernels::forward_from_moments. Not for shapes of
+  /// which moment_parts is 0.
+  int (*moment_parts)(const ConvShape&) = nullptr;
+  void (*forward_to_norm)(Stream, const ConvShape&, const NormFusion& fusion, const T* x, const T* weight, const T* bias, T* y,
+                          PartialMoments<T>* moments, void* workspace) = nullptr;
+  /// grad_input and grad_weight with fewer launches, and the same bits; the workspace is grad_weight's.
+  void (*gradients)(Stream, const ConvShape&, const T* x, const T* dy, const T* weight, T* dx, T* dweight, T* dbias,
+                    void* workspace) = nullptr;
 
   static const Conv2dKernels& cpu(Variant = Variant::fast);
   static const Conv2dKernels& cuda(Variant = Variant::fast);

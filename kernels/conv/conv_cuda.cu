@@ -59,21 +59,30 @@ bool with_best(TileList<Tiles...>, Estimate estimate, F f) {
   return true;
 }
 
-template <class T, class Tiles>
-bool correlate(Tiles tiles, Stream stream, const Correlation& shape, const T* in, const T* weight, const T* bias, T* out) {
+// Calls f.template operator()<Tile>(plan).
+template <class T, class Tiles, class F>
+bool with_correlation_tile(Tiles tiles, const Correlation& shape, F f) {
   const auto estimate = [&]<class Tile>() {
     Correlation s = shape;
     if (!plan_correlation<Tile, T>(s)) return std::numeric_limits<double>::infinity();
     const double channels = (s.in_channels + Tile::depth - 1) / Tile::depth * Tile::depth;
     const double staging = 4 * channels * (s.patch.area + s.taps() * Tile::channels) / 128;
-    const double waves = std::ceil(static_cast<double>(correlation_blocks<Tile>(s)) / multiprocessors);
+    const double waves = std::ceil(s.blocks / multiprocessors);
     return std::max(2.0, waves) *
            (Tile::cycles * channels * s.taps() + staging);  // one block alone leaves half of the cycles idle
   };
   return with_best(tiles, estimate, [&]<class Tile>() {
     Correlation s = shape;
     plan_correlation<Tile, T>(s);
-    launch_correlation<Tile>(stream, s, in, weight, bias, out);
+    f.template operator()<Tile>(s);
+  });
+}
+
+template <class T, class Tiles>
+bool correlate(Tiles tiles, Stream stream, const Correlation& shape, const Tail<T>& tail, const SplitSums<T>& sums, const T* in,
+               const T* weight, const T* bias, T* out) {
+  return with_correlation_tile<T>(tiles, shape, [&]<class Tile>(const Correlation& s) {
+    launch_correlation<Tile>(stream, s, tail, sums, in, weight, bias, out);
   });
 }
 
@@ -121,40 +130,78 @@ struct FastConvCuda {
   }
   static void forward(Stream stream, const ConvShape& s, const T* x, const T* weight, const T* bias, T* y, void*) {
     const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
-      return correlate(typename Tiles::Correlate(), stream, forward_correlation(s), x, weight, bias, y);
+      return correlate<T>(typename Tiles::Correlate(), stream, forward_correlation(s), {}, {}, x, weight, bias, y);
     });
     if (!done) NaiveConvCuda<T>::forward(stream, s, x, weight, bias, y, nullptr);
   }
-  static void grad_input(Stream stream, const ConvShape& s, const T* dy, const T* weight, T* dx, void*) {
-    const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
-      return correlate<T>(typename Tiles::Correlate(), stream, grad_input_correlation(s), dy, weight, nullptr, dx);
+  static int moment_parts(const ConvShape& shape) {
+    int parts = 0;
+    with_tiles<T>(shape, [&]<class Tiles>(Tiles) {
+      with_correlation_tile<T>(typename Tiles::Correlate(), forward_correlation(shape),
+                               [&]<class Tile>(const Correlation& s) { parts = s.tiles(); });
     });
-    if (!done) NaiveConvCuda<T>::grad_input(stream, s, dy, weight, dx, nullptr);
+    return parts;
   }
-  static void grad_weight(Stream stream, const ConvShape& shape, const T* x, const T* dy, T* dweight, T* dbias,
-                          void* workspace) {
+  static void forward_to_norm(Stream stream, const ConvShape& s, const NormFusion& fusion, const T* x, const T* weight,
+                              const T* bias, T* y, PartialMoments<T>* moments, void*) {
+    const Tail<T> tail{fusion.relu_before, fusion.before, moments, moment_parts(s)};
+    with_tiles<T>(s, [&]<class Tiles>(Tiles) {
+      correlate<T>(typename Tiles::Correlate(), stream, forward_correlation(s), tail, {}, x, weight, bias, y);
+    });
+  }
+  static void grad_input(Stream stream, const ConvShape& s, const T* dy, const T* weight, T* dx, void*) {
+    grad_input_and_sums(stream, s, {}, dy, weight, dx);
+  }
+  static void grad_weight(Stream stream, const ConvShape& s, const T* x, const T* dy, T* dweight, T* dbias, void* workspace) {
+    const SplitSums<T> sums = grad_weight_splits(stream, s, x, dy, dweight, dbias, workspace);
+    if (sums.splits > 0) sum_partials(stream, sums);
+  }
+  static void gradients(Stream stream, const ConvShape& s, const T* x, const T* dy, const T* weight, T* dx, T* dweight,
+                        T* dbias, void* workspace) {
+    grad_input_and_sums(stream, s, grad_weight_splits(stream, s, x, dy, dweight, dbias, workspace), dy, weight, dx);
+  }
+
+ private:
+  // No splits: dweight and dbias are there.
+  static SplitSums<T> grad_weight_splits(Stream stream, const ConvShape& shape, const T* x, const T* dy, T* dweight, T* dbias,
+                                         void* workspace) {
+    SplitSums<T> sums;
     const bool done = with_tiles<T>(shape, [&]<class Tiles>(Tiles) {
       return with_weight_tile<T>(typename Tiles::Weight(), shape, [&]<class Tile>(const WeightGradient& s, std::size_t shared) {
-        launch_weight_gradient<Tile>(stream, s, shared, x, dy, dweight, dbias, workspace);
+        sums = launch_weight_gradient<Tile>(stream, s, shared, x, dy, dweight, dbias, workspace);
       });
     });
     if (!done) NaiveConvCuda<T>::grad_weight(stream, shape, x, dy, dweight, dbias, nullptr);
+    return sums;
+  }
+  static void grad_input_and_sums(Stream stream, const ConvShape& s, const SplitSums<T>& sums, const T* dy, const T* weight,
+                                  T* dx) {
+    const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
+      return correlate<T>(typename Tiles::Correlate(), stream, grad_input_correlation(s), {}, sums, dy, weight, nullptr, dx);
+    });
+    if (done) return;
+    NaiveConvCuda<T>::grad_input(stream, s, dy, weight, dx, nullptr);
+    if (sums.splits > 0) sum_partials(stream, sums);
   }
 };
 
-template <class Implementation, class T>
-constexpr Conv2dKernels<T> table{Implementation::workspace, Implementation::forward, Implementation::grad_input,
-                                 Implementation::grad_weight};
+template <class T>
+constexpr Conv2dKernels<T> fast{FastConvCuda<T>::workspace,   FastConvCuda<T>::forward,      FastConvCuda<T>::grad_input,
+                                FastConvCuda<T>::grad_weight, FastConvCuda<T>::moment_parts, FastConvCuda<T>::forward_to_norm,
+                                FastConvCuda<T>::gradients};
+template <class T>
+constexpr Conv2dKernels<T> naive{NaiveConvCuda<T>::workspace, NaiveConvCuda<T>::forward, NaiveConvCuda<T>::grad_input,
+                                 NaiveConvCuda<T>::grad_weight};
 
 }  // namespace
 
 template <>
 const Conv2dKernels<float>& Conv2dKernels<float>::cuda(Variant v) {
-  return v == Variant::naive ? table<NaiveConvCuda<float>, float> : table<FastConvCuda<float>, float>;
+  return v == Variant::naive ? naive<float> : fast<float>;
 }
 template <>
 const Conv2dKernels<double>& Conv2dKernels<double>::cuda(Variant v) {
-  return v == Variant::naive ? table<NaiveConvCuda<double>, double> : table<FastConvCuda<double>, double>;
+  return v == Variant::naive ? naive<double> : fast<double>;
 }
 
 }  // namespace heddle::kernels

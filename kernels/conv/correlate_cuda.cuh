@@ -6,18 +6,20 @@
 // A block computes a tile of outputs: some images x rows x columns, for some output channels of a group. It walks through
 // the input channels in chunks; a chunk's patch of the input (patch_cuda.cuh) and its weights [channel][tap][out channel] are
 // copied asynchronously into shared memory, the next chunk's on the way while one is multiplied. What a thread keeps in
-// registers, and how it multiplies, is the Tile's (correlate_tiles_cuda.cuh).
+// registers, and how it multiplies, is the Tile's (correlate_tiles_cuda.cuh); what becomes of the sums, conv_tail_cuda.cuh's.
+// Of the gradient by the input, the first blocks add up the splits of the gradient by the weights (sum_partials_cuda.cuh):
+// they wait for memory while others multiply.
 //
 // FLOPs: 2 n out_channels h.out w.out in_channels taps. Bytes: the input once for each block of output channels, with the
 // patch's halo ((8+2)(32+2) / (8*32) = 1.33 for 3 x 3 on 8 rows of 32, mostly from L2), the output once, and the weights once
-// for each tile, from L2. For 32 to 32 channels, 3 x 3, an output pixel takes 18432 FLOPs and, from device memory, 64 channels of
-// 4 bytes: 72 FLOPs a byte. Above 15 a H200 is bound by float32 arithmetic, below 100 under tf32 by memory.
+// for each tile, from L2. For 32 to 32 channels, 3 x 3, an output pixel takes 18432 FLOPs and, from device memory, 64 channels
+// of 4 bytes: 72 FLOPs a byte. Above 15 a H200 is bound by float32 arithmetic, below 100 under tf32 by memory.
 #pragma once
 
 #include <algorithm>
 
-#include "kernels/conv/conv.hpp"
-#include "kernels/conv/patch_cuda.cuh"
+#include "kernels/conv/conv_tail_cuda.cuh"
+#include "kernels/conv/sum_partials_cuda.cuh"
 
 namespace heddle::kernels {
 namespace {
@@ -28,8 +30,11 @@ struct Correlation {
   bool turned = false;                                       // the gradient by the input
   int chunk = 1, weight_plane = 1;                           // channels at a time; weights of a channel
   Divisor by_taps = {};
+  int blocks = 1, shared_elements = 1;  // blocks of tiles; of a block's shared memory
+  int sum_blocks = 0;                   // in front of these
 
   constexpr int taps() const { return patch.h.taps * patch.w.taps; }
+  int tiles() const { return patch.tiles_n(n) * patch.tiles_h() * patch.tiles_w(); }
 };
 
 inline Correlation forward_correlation(const ConvShape& s) {
@@ -73,17 +78,19 @@ HD_DEVICE HD_FORCE_INLINE void stage_weights(const Correlation& s, const T* weig
 
 template <class Tile, class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(Tile::threads)
-    correlate_kernel(Correlation s, const T* HD_RESTRICT in, const T* HD_RESTRICT weight, const T* HD_RESTRICT bias,
-                     T* HD_RESTRICT out) {
+    correlate_kernel(Correlation s, Tail<T> tail, SplitSums<T> sums, const T* HD_RESTRICT in, const T* HD_RESTRICT weight,
+                     const T* HD_RESTRICT bias, T* HD_RESTRICT out) {
   const Patch& patch = s.patch;
   const int chunks = (s.in_channels + s.chunk - 1) / s.chunk;
   const int stage_size = s.chunk * (patch.plane + s.weight_plane);
   HD_CARVER(carver);
-  T* const stages = carver.take<T>((chunks > 1 ? 2 : 1) * stage_size);
+  T* const stages = carver.take<T>(s.shared_elements);
+  static_assert(Tile::threads == sum_threads);
+  if (static_cast<int>(blockIdx.x) < s.sum_blocks) return add_splits(sums, blockIdx.x, stages);
 
   // Blocks that read the same patch are neighbours.
   const int blocks_c = (s.out_channels + Tile::channels - 1) / Tile::channels;
-  int rest = static_cast<int>(blockIdx.x);
+  int rest = static_cast<int>(blockIdx.x) - s.sum_blocks;
   const int first_out = rest % blocks_c * Tile::channels;
   rest /= blocks_c;
   const int group = rest % s.groups;
@@ -119,19 +126,8 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(Tile::threads)
     __syncthreads();
   }
 
-  const std::int64_t plane = std::int64_t{patch.h.out} * patch.w.out;
-  HD_UNROLL
-  for (int slot = 0; slot < Tile::slots; ++slot) {
-    const int pixel = tile.pixel(slot), row = pixel / patch.tile_w, image = row / patch.tile_h;
-    const int y = origin.row + row % patch.tile_h, x = origin.column + pixel % patch.tile_w;
-    if (image >= patch.images || origin.image + image >= s.n || y >= patch.h.out || x >= patch.w.out) continue;
-    T* const to = out + (std::int64_t{origin.image + image} * s.groups + group) * s.out_channels * plane +
-                  std::int64_t{y} * patch.w.out + x;
-    tile.each(slot, [&](int channel, T value) {
-      const int k = first_out + channel;
-      if (k < s.out_channels) to[k * plane] = value + (bias ? bias[group * s.out_channels + k] : T(0));
-    });
-  }
+  const OutTile to{origin, s.n, group * s.out_channels + first_out, s.out_channels - first_out, s.groups * s.out_channels};
+  finish_tile(patch, tail, rest, to, bias, tile, stages, out);
 }
 
 /// Chooses the tile and the chunk for a Tile; false where it does not serve the shape, or not even the smallest fits into
@@ -172,22 +168,21 @@ bool plan_correlation(Correlation& s) {
     else
       return false;
   }
+  const int chunks = (s.in_channels + s.chunk - 1) / s.chunk;
+  s.shared_elements =
+      std::max({(chunks > 1 ? 2 : 1) * s.chunk * (p.plane + s.weight_plane), moments_elements<Tile>, sum_threads});
+  s.blocks = static_cast<int>(
+      simt::blocks_for(std::int64_t{s.tiles()} * s.groups * ((s.out_channels + Tile::channels - 1) / Tile::channels), 1));
   return Tile::serves(p);
 }
 
-template <class Tile>
-std::int64_t correlation_blocks(const Correlation& s) {
-  return std::int64_t{s.patch.tiles_n(s.n)} * s.patch.tiles_h() * s.patch.tiles_w() * s.groups *
-         ((s.out_channels + Tile::channels - 1) / Tile::channels);
-}
-
 template <class Tile, class T>
-void launch_correlation(Stream stream, const Correlation& s, const T* in, const T* weight, const T* bias, T* out) {
-  const int chunks = (s.in_channels + s.chunk - 1) / s.chunk;
-  const auto shared =
-      simt::SharedBytes().take<T>(std::size_t(chunks > 1 ? 2 : 1) * s.chunk * (s.patch.plane + s.weight_plane)).total;
-  simt::launch<correlate_kernel<Tile, T>>(simt::blocks_for(correlation_blocks<Tile>(s), 1), Tile::threads, shared, stream, s,
-                                          in, weight, bias, out);
+void launch_correlation(Stream stream, Correlation s, const Tail<T>& tail, const SplitSums<T>& sums, const T* in,
+                        const T* weight, const T* bias, T* out) {
+  s.sum_blocks = static_cast<int>(sums.blocks());
+  simt::launch<correlate_kernel<Tile, T>>(static_cast<unsigned>(s.blocks + s.sum_blocks), Tile::threads,
+                                          simt::SharedBytes().take<T>(static_cast<std::size_t>(s.shared_elements)).total,
+                                          stream, s, tail, sums, in, weight, bias, out);
 }
 
 }  // namespace

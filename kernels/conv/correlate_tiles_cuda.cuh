@@ -2,7 +2,9 @@
 //
 // A Tile says how many pixels and output channels a block covers, how shared memory is laid out for it (weight_row: distance
 // of two taps; planes of channels are bank_rest modulo bank_modulus apart), and keeps its thread's sums. Its pixels are
-// "slots", numbered from 0; pixel(slot) is the pixel's number in the block's tile.
+// "slots", numbered from 0; pixel(slot) is the pixel's number in the block's tile, and value(slot, i) the sum there for
+// channel(i). Slots come in runs of `run` neighbouring pixels of a row. Lanes whose numbers are equal modulo lane_step have
+// the same channels, and so have warps whose numbers are equal modulo warps_c.
 #pragma once
 
 #include "kernels/conv/correlate_cuda.cuh"
@@ -20,8 +22,9 @@ HD_DEVICE HD_FORCE_INLINE int patch_offset(const Patch& p, int pixel) {
 /// CUDA cores. Lanes are neighbouring pixels, so that they read neighbouring words whatever the filter's shift; a lane has
 /// lane_pixels of them, 32 apart, for lane_channels output channels, whose weights are the same for the whole warp. A tap of a
 /// channel: lane_pixels loads, lane_channels / 4 broadcast 16-byte loads, lane_pixels * lane_channels multiply-adds.
-template <class T, int lane_pixels, int lane_channels, int warps_c>
+template <class T, int lane_pixels, int lane_channels, int warps_in_c>
 struct VectorTileC {
+  static constexpr int warps_c = warps_in_c, lane_values = lane_channels, lane_step = 1, run = 1;
   static constexpr int threads = 128, warps_p = 4 / warps_c, vector = simt::vec_width<T>;
   static constexpr int pixels = 32 * lane_pixels * warps_p, channels = lane_channels * warps_c, slots = lane_pixels;
   static constexpr int lane_row = (lane_channels + vector - 1) / vector * vector;
@@ -71,20 +74,16 @@ struct VectorTileC {
         }
     }
   }
-  /// f(channel, value) for the slot's channels.
-  template <class F>
-  HD_DEVICE HD_FORCE_INLINE void each(int slot, F f) const {
-    const int first = static_cast<int>(threadIdx.x) / 32 % warps_c * lane_channels;
-    HD_UNROLL
-    for (int k = 0; k < lane_channels; ++k) f(first + k, sum[slot][k]);
-  }
+  HD_DEVICE static int channel(int i) { return static_cast<int>(threadIdx.x) / 32 % warps_c * lane_channels + i; }
+  HD_DEVICE HD_FORCE_INLINE T& value(int slot, int i) { return sum[slot][i]; }
 };
 
 /// CUDA cores, 3 x 3 filters with stride and dilation 1: a lane has two rows of four neighbouring pixels, for which it reads
 /// four rows of six words, each as a 16- and an 8-byte load, and each for three shifts and up to two rows of pixels. A channel:
 /// 8 loads of the patch and 9 * lane_row / 4 broadcast ones of weights for 72 * lane_channels multiply-adds.
-template <int lane_channels, int warps_c>
+template <int lane_channels, int warps_in_c>
 struct RowTileC {
+  static constexpr int warps_c = warps_in_c, lane_values = lane_channels, lane_step = 1, run = 4;
   static constexpr int threads = 128, pixels = 256 * (4 / warps_c), channels = lane_channels * warps_c, slots = 8;
   static constexpr int lane_row = (lane_channels + 3) / 4 * 4;
   static constexpr int weight_row = warps_c * lane_row / 4 % 2 ? warps_c * lane_row : warps_c * lane_row + 4;
@@ -141,12 +140,8 @@ struct RowTileC {
       }
     }
   }
-  template <class F>
-  HD_DEVICE HD_FORCE_INLINE void each(int slot, F f) const {
-    const int at = static_cast<int>(threadIdx.x) / 32 % warps_c * lane_channels;
-    HD_UNROLL
-    for (int k = 0; k < lane_channels; ++k) f(at + k, sum[slot][k]);
-  }
+  HD_DEVICE static int channel(int i) { return static_cast<int>(threadIdx.x) / 32 % warps_c * lane_channels + i; }
+  HD_DEVICE HD_FORCE_INLINE float& value(int slot, int i) { return sum[slot][i]; }
 
  private:
   HD_DEVICE HD_FORCE_INLINE static void load_row(const float* from, float (&row)[6]) {
@@ -163,6 +158,7 @@ struct RowTileC {
 /// pixel_tiles * channel_tiles products.
 template <Precision precision, int pixel_tiles, int channel_tiles>
 struct MatrixTileC {
+  static constexpr int warps_c = 1, lane_values = 2 * channel_tiles, lane_step = 4, run = 1;
   static constexpr int threads = 128, pixels = 64 * pixel_tiles, channels = 8 * channel_tiles, slots = 2 * pixel_tiles;
   static constexpr int weight_row = channels + 4;  // an odd multiple of 4
   static constexpr int depth = precision == Precision::bf16 ? 16 : 8;
@@ -214,13 +210,8 @@ struct MatrixTileC {
         }
     }
   }
-  template <class F>
-  HD_DEVICE HD_FORCE_INLINE void each(int slot, F f) const {
-    const int t = static_cast<int>(threadIdx.x) % 4;
-    HD_UNROLL
-    for (int j = 0; j < channel_tiles; ++j)
-      for (int e = 0; e < 2; ++e) f(j * 8 + t * 2 + e, sum[slot / 2][j][slot % 2 * 2 + e]);
-  }
+  HD_DEVICE static int channel(int i) { return i / 2 * 8 + static_cast<int>(threadIdx.x) % 4 * 2 + i % 2; }
+  HD_DEVICE HD_FORCE_INLINE float& value(int slot, int i) { return sum[slot / 2][i / 2][slot % 2 * 2 + i % 2]; }
 
  private:
   // The register that holds the lane's channels of one half of k.

@@ -6,7 +6,7 @@
 // patch of x [c][...] (patch_cuda.cuh) are copied asynchronously into shared memory, the next one's on the way while one is
 // multiplied. Columns are filled up with zeros of dy, so that outputs come in groups of neighbours; a table tells where a
 // group's x begins. Six warps share taps and groups of outputs among them; their sums are added in the warps' order. A second
-// kernel adds the splits' partial results, in order: no atomics, and the same bits every time.
+// launch adds the splits' partial results, in order (sum_partials_cuda.cuh): no atomics, and the same bits every time.
 //
 // FLOPs: 2 n out_h out_w k c taps. Bytes: x once for every block of k, dy once for every block of c (and of taps beyond
 // nine), and splits * (k c taps + k) * 4 bytes written and read once, mostly in L2: for 32 x 32 channels, 3 x 3, 264 splits
@@ -208,13 +208,14 @@ bool plan_weight_gradient(const ConvShape& shape, WeightGradient& s, std::size_t
   return true;
 }
 
+/// Leaves the splits' partial results in the workspace, and says how to add them up.
 template <class Tile, class T>
-void launch_weight_gradient(Stream stream, const WeightGradient& s, std::size_t shared, const T* x, const T* dy, T* dweight,
-                            T* dbias, void* workspace) {
+SplitSums<T> launch_weight_gradient(Stream stream, const WeightGradient& s, std::size_t shared, const T* x, const T* dy,
+                                    T* dweight, T* dbias, void* workspace) {
   T* const partials = static_cast<T*>(workspace);
   simt::launch<grad_weight_kernel<Tile, T>>(simt::blocks_for(weight_gradient_blocks<Tile>(s), 1), weight_threads, shared,
                                             stream, s, x, dy, dbias != nullptr, partials);
-  sum_partials(stream, s.splits, s.w_size(), s.partial_size() - s.w_size(), partials, dweight, dbias);
+  return {s.splits, s.w_size(), s.partial_size(), partials, dweight, dbias};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The end of a weight gradient that was split over the outputs: partial results [splits][w_size + k] are added up, in order.
 //
-// A block has 32 results, each summed by 8 threads over every eighth split, and these by the first of them.
+// A block has 32 results, each summed by 4 threads over every fourth split, and these by the first of them. Blocks of
+// another kernel may do this beside their own work: to the gradient by the input it costs nothing, and saves a launch.
 // Bytes: splits (w_size + k) elements read, mostly from L2, where they were written just before.
 #pragma once
 
@@ -11,34 +12,47 @@
 namespace heddle::kernels {
 namespace {
 
-constexpr int sum_columns = 32, sum_rows = 8;
+constexpr int sum_columns = 32, sum_rows = 4, sum_threads = sum_columns * sum_rows;
 
+/// dweight [w_size] and, unless it is null, dbias [size - w_size] are the sums over the splits of partials [splits][size].
 template <class T>
-HD_KERNEL void HD_LAUNCH_BOUNDS(sum_columns* sum_rows)
-    sum_partials_kernel(int splits, std::int64_t w_size, std::int64_t partial_size, bool with_bias,
-                        const T* HD_RESTRICT partials, T* HD_RESTRICT dweight, T* HD_RESTRICT dbias) {
-  HD_SHARED(T, sums, [sum_rows][sum_columns]);
+struct SplitSums {
+  int splits = 0;
+  std::int64_t w_size = 0, size = 0;
+  const T* partials = nullptr;
+  T *dweight = nullptr, *dbias = nullptr;
+
+  unsigned blocks() const { return splits > 0 ? simt::blocks_for(dbias ? size : w_size, sum_columns) : 0; }
+};
+
+/// What the block of sum_threads threads with this number does; `shared` has room for as many elements.
+template <class T>
+HD_DEVICE void add_splits(const SplitSums<T>& s, std::int64_t block, T* shared) {
   const int column = static_cast<int>(threadIdx.x) % sum_columns, row = static_cast<int>(threadIdx.x) / sum_columns;
-  const std::int64_t i = std::int64_t{blockIdx.x} * sum_columns + column;
-  const bool real = i < (with_bias ? partial_size : w_size);
+  const std::int64_t i = block * sum_columns + column;
+  const bool real = i < (s.dbias ? s.size : s.w_size);
   T sum = 0;
   if (real)
-    for (int split = row; split < splits; split += sum_rows) sum += partials[split * partial_size + i];
-  sums[row][column] = sum;
+    for (int split = row; split < s.splits; split += sum_rows) sum += s.partials[split * s.size + i];
+  shared[threadIdx.x] = sum;
   __syncthreads();
   if (row > 0 || !real) return;
-  for (int r = 1; r < sum_rows; ++r) sum += sums[r][column];
-  if (i < w_size)
-    dweight[i] = sum;
+  for (int r = 1; r < sum_rows; ++r) sum += shared[r * sum_columns + column];
+  if (i < s.w_size)
+    s.dweight[i] = sum;
   else
-    dbias[i - w_size] = sum;
+    s.dbias[i - s.w_size] = sum;
 }
 
-/// dweight [w_size] and, unless it is null, dbias [k] are the sums over the splits.
 template <class T>
-void sum_partials(Stream stream, int splits, std::int64_t w_size, std::int64_t k, const T* partials, T* dweight, T* dbias) {
-  simt::launch<sum_partials_kernel<T>>(simt::blocks_for(w_size + k, sum_columns), sum_columns * sum_rows, 0, stream, splits,
-                                       w_size, w_size + k, dbias != nullptr, partials, dweight, dbias);
+HD_KERNEL void HD_LAUNCH_BOUNDS(sum_threads) sum_partials_kernel(SplitSums<T> s) {
+  HD_SHARED(T, sums, [sum_threads]);
+  add_splits(s, blockIdx.x, sums);
+}
+
+template <class T>
+void sum_partials(Stream stream, const SplitSums<T>& s) {
+  simt::launch<sum_partials_kernel<T>>(s.blocks(), sum_threads, 0, stream, s);
 }
 
 }  // namespace

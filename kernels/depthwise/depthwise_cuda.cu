@@ -167,15 +167,16 @@ template <class T>
 void grad_weight(Stream stream, const ConvShape& s, const T* x, const T* dy, T* dweight, T* dbias, void* workspace) {
   const DepthwiseWeight plan = plan_weight(s);
   T* const partials = static_cast<T*>(workspace);
+  const SplitSums<T> sums{plan.splits, s.w_size(), s.w_size() + s.k, partials, dweight, dbias};
   const unsigned blocks = simt::blocks_for(std::int64_t{plan.splits} * s.k * plan.tap_blocks, 1);
   if constexpr (sizeof(T) == 4) {
     if (plain_3x3(s) && simt::is_aligned<4>(x) && simt::is_aligned<4>(dy)) {
       simt::launch<depthwise_weight_kernel<T, true>>(blocks, threads, 0, stream, plan, x, dy, partials);
-      return sum_partials(stream, plan.splits, s.w_size(), s.k, partials, dweight, dbias);
+      return sum_partials(stream, sums);
     }
   }
   simt::launch<depthwise_weight_kernel<T, false>>(blocks, threads, 0, stream, plan, x, dy, partials);
-  sum_partials(stream, plan.splits, s.w_size(), s.k, partials, dweight, dbias);
+  sum_partials(stream, sums);
 }
 
 template <class T>

@@ -149,26 +149,28 @@ template <class T, bool drop> struct Kernel {
   }
 };
 
-template <class T> struct RunningStatistics {
-  T eps, momentum;
-  T *running_mean, *running_var, *mean, *rstd;
+template <class T> struct Statistics {
+  T eps;
+  RunningStatistics<T> running;
+  T *mean, *rstd;
 
   // What the whole batch says about channel c.
   void finish(int c, double count, double channel_mean, double squares) const {
     mean[c] = static_cast<T>(channel_mean);
     rstd[c] = static_cast<T>(1 / std::sqrt(squares / count + static_cast<double>(eps)));
-    if (!running_mean) return;
-    const double m = momentum, unbiased = squares / std::max(count - 1, 1.0);
-    running_mean[c] = static_cast<T>((1 - m) * running_mean[c] + m * channel_mean);
-    running_var[c] = static_cast<T>((1 - m) * running_var[c] + m * unbiased);
+    if (!running.mean) return;
+    const double m = running.momentum, unbiased = squares / std::max(count - 1, 1.0);
+    running.mean[c] = static_cast<T>((1 - m) * running.mean[c] + m * channel_mean);
+    running.var[c] = static_cast<T>((1 - m) * running.var[c] + m * unbiased);
   }
 };
 
 template <class T>
 void forward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta, T eps,
-             T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y, void* workspace) {
+             const RunningStatistics<T>& running, T* mean, T* rstd, T* y, void* workspace) {
   const Neighbours<T> neighbours(fusion);
-  const RunningStatistics<T> statistics{eps, momentum, running_mean, running_var, mean, rstd};
+  const Statistics<T> statistics{eps, running, mean, rstd};
+  if (running.batches) ++*running.batches;
   const double count = static_cast<double>(s.n) * static_cast<double>(s.inner);
   if (s.inner == 1) {
     columns_forward(s.n, s.c, neighbours, x, gamma, beta, mean, rstd, y,

@@ -1,4 +1,5 @@
-// Batch normalization on the GPU: two launches forward, two backward, whatever the neighbours.
+// Batch normalization on the GPU: two launches forward, or one behind a convolution that left the moments of what it wrote;
+// two backward; whatever the neighbours.
 //
 // x, y, dy, dx [n, c, inner]; mean, rstd, gamma, beta [c]; partial sums [c, splits] in the workspace.
 //
@@ -6,7 +7,8 @@
 // range of images by a part of a plane, about 4,096 elements. The first launch leaves each block's sums in the workspace.
 // In the second, each block first adds up its channel's partial sums, all blocks in the same order, then does the
 // arithmetic on its own elements; the block of a channel's first part also writes what is kept of it. So no third launch
-// waits between the two, and the result is the same to the bit on every device.
+// waits between the two, and the result is the same to the bit on every device. Behind a convolution the first launch is
+// left out: its tiles' moments are joined instead, 12 bytes for each 256 pixels or so.
 //
 // Variance: a thread sums z - K and (z - K)^2 of about 16 elements in T, K being its first; count, mean and sum of squared
 // distances of threads, then of blocks, are joined in double by Chan, Golub and LeVeque's formula.
@@ -32,7 +34,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     batch_moments_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, Moments* HD_RESTRICT partial) {
   HD_SHARED(Moments, shared, [threads]);
   HD_CARVER(carver);
-  const DeviceNeighbours<T> neighbours(fusion);
+  const DeviceNeighbours<T, true> neighbours(fusion);
   const Share share(cut);
   const PlaneFactors<T> before(cut, share, neighbours.before, carver.template take<T>(cut.images));
   __syncthreads();
@@ -55,14 +57,17 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     partial[std::int64_t{share.channel} * cut.splits + share.split] = all;
 }
 
-// What forward() and inference() know of the statistics: forward joins `partial`, inference is given mean and variance.
+// What is known of the statistics: `parts` moments a channel, of this file's own kernel or of a convolution, or mean and
+// variance themselves.
 template <class T>
 struct Statistics {
-  const Moments* partial;
-  const T* given_mean;
-  const T* given_variance;
-  T eps, momentum;
-  T *running_mean, *running_var, *mean, *rstd;
+  const Moments* partial = nullptr;
+  const PartialMoments<T>* of_conv = nullptr;
+  int parts = 0;
+  const T *given_mean = nullptr, *given_variance = nullptr;
+  T eps = 0;
+  RunningStatistics<T> running = {};
+  T *mean = nullptr, *rstd = nullptr;
 };
 
 template <class T, int V>
@@ -71,26 +76,29 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
                        const T* HD_RESTRICT beta, Statistics<T> s, T* HD_RESTRICT y) {
   HD_SHARED(Moments, shared, [threads]);
   HD_CARVER(carver);
-  const DeviceNeighbours<T> neighbours(fusion);
+  const DeviceNeighbours<T, true> neighbours(fusion);
   const Share share(cut);
   T* const factors = carver.template take<T>(2 * cut.images);
   const PlaneFactors<T> before(cut, share, neighbours.before, factors),
       after(cut, share, neighbours.after, factors + cut.images);
   const bool valid = share.channel < cut.c;
   double mean = 0, rstd = 1;
-  if (s.partial) {
-    const Moments all = joined_splits(cut, share, s.partial, shared);
+  if (s.parts > 0) {
+    const Moments all = s.of_conv ? joined_splits<Moments>(cut, share, s.parts, s.of_conv, shared)
+                                  : joined_splits<Moments>(cut, share, s.parts, s.partial, shared);
     const double variance = all.squares / static_cast<double>(cut.count());
     mean = all.mean;
     rstd = 1 / std::sqrt(variance + static_cast<double>(s.eps));
     if (valid && share.split == 0 && threadIdx.x < static_cast<unsigned>(cut.group)) {
       s.mean[share.channel] = static_cast<T>(mean);
       s.rstd[share.channel] = static_cast<T>(rstd);
-      if (s.running_mean) {
+      if (s.running.batches && share.channel == 0) ++*s.running.batches;
+      if (s.running.mean) {
         const double count = static_cast<double>(cut.count()), unbiased = count > 1 ? all.squares / (count - 1) : variance;
-        const double momentum = s.momentum, old_mean = s.running_mean[share.channel], old_var = s.running_var[share.channel];
-        s.running_mean[share.channel] = static_cast<T>((1 - momentum) * old_mean + momentum * mean);
-        s.running_var[share.channel] = static_cast<T>((1 - momentum) * old_var + momentum * unbiased);
+        const double momentum = s.running.momentum;
+        T &running_mean = s.running.mean[share.channel], &running_var = s.running.var[share.channel];
+        running_mean = static_cast<T>((1 - momentum) * static_cast<double>(running_mean) + momentum * mean);
+        running_var = static_cast<T>((1 - momentum) * static_cast<double>(running_var) + momentum * unbiased);
       }
     }
   } else {
@@ -115,7 +123,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
                       GradientSums* HD_RESTRICT partial) {
   HD_SHARED(GradientSums, shared, [threads]);
   HD_CARVER(carver);
-  const DeviceNeighbours<T> neighbours(fusion);
+  const DeviceNeighbours<T, true> neighbours(fusion);
   const Share share(cut);
   T* const factors = carver.template take<T>(2 * cut.images);
   const PlaneFactors<T> before(cut, share, neighbours.before, factors),
@@ -145,12 +153,12 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
                           T* HD_RESTRICT dgamma, T* HD_RESTRICT dbeta) {
   HD_SHARED(GradientSums, shared, [threads]);
   HD_CARVER(carver);
-  const DeviceNeighbours<T> neighbours(fusion);
+  const DeviceNeighbours<T, true> neighbours(fusion);
   const Share share(cut);
   T* const factors = carver.template take<T>(2 * cut.images);
   const PlaneFactors<T> before(cut, share, neighbours.before, factors),
       after(cut, share, neighbours.after, factors + cut.images);
-  const GradientSums all = joined_splits(cut, share, partial, shared);
+  const GradientSums all = joined_splits<GradientSums>(cut, share, cut.splits, partial, shared);
   if (share.channel >= cut.c) return;
   const auto map = map_of<T, V>(gamma, beta, share.channel, mean[share.channel], rstd[share.channel]);
   const double r = rstd[share.channel], scale = map.scale[0], count = static_cast<double>(cut.count());
@@ -200,7 +208,7 @@ void apply(Stream stream, const Cut& cut, const NormFusion& fusion, const T* x, 
 
 template <class T>
 void forward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta, T eps,
-             T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y, void* workspace) {
+             const RunningStatistics<T>& running, T* mean, T* rstd, T* y, void* workspace) {
   const Cut cut = cut_of(s);
   auto* const partial = static_cast<Moments*>(workspace);
   const std::size_t bytes = simt::SharedBytes().take<T>(static_cast<std::size_t>(cut.images)).total;
@@ -209,14 +217,21 @@ void forward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, c
       [&]<int V>() { simt::launch<batch_moments_kernel<T, V>>(blocks(cut), threads, bytes, stream, cut, fusion, x, partial); },
       x);
   apply<T>(stream, cut, fusion, x, gamma, beta,
-           {partial, nullptr, nullptr, eps, momentum, running_mean, running_var, mean, rstd}, y);
+           {.partial = partial, .parts = cut.splits, .eps = eps, .running = running, .mean = mean, .rstd = rstd}, y);
+}
+
+template <class T>
+void forward_from_moments(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const PartialMoments<T>* moments,
+                          int parts, const T* x, const T* gamma, const T* beta, T eps, const RunningStatistics<T>& running,
+                          T* mean, T* rstd, T* y) {
+  apply<T>(stream, cut_of(s), fusion, x, gamma, beta,
+           {.of_conv = moments, .parts = parts, .eps = eps, .running = running, .mean = mean, .rstd = rstd}, y);
 }
 
 template <class T>
 void inference(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta,
                T eps, const T* mean, const T* variance, T* y) {
-  apply<T>(stream, cut_of(s), fusion, x, gamma, beta, {nullptr, mean, variance, eps, T(0), nullptr, nullptr, nullptr, nullptr},
-           y);
+  apply<T>(stream, cut_of(s), fusion, x, gamma, beta, {.given_mean = mean, .given_variance = variance, .eps = eps}, y);
 }
 
 template <class T>
@@ -237,7 +252,7 @@ void backward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, 
 }
 
 template <class T>
-constexpr BatchNormKernels<T> table{workspace, forward<T>, inference<T>, backward<T>};
+constexpr BatchNormKernels<T> table{workspace, forward<T>, inference<T>, backward<T>, forward_from_moments<T>};
 
 }  // namespace
 

@@ -85,18 +85,22 @@ class PlaneFactors {
   T* shared_;
 };
 
-// Joins the partial results of all splits of this thread's channel, for all threads that share it.
-template <class Value>
-HD_DEVICE Value joined_splits(const Cut& cut, const Share& share, const Value* partial, Value* shared) {
+// Joins the partial results [c, parts] of this thread's channel, for all threads that share it.
+template <class Value, class Partial>
+HD_DEVICE Value joined_splits(const Cut& cut, const Share& share, int parts, const Partial* partial, Value* shared) {
   Value value{};
   if (share.channel < cut.c)
-    for (int i = static_cast<int>(threadIdx.x) / cut.group; i < cut.splits; i += threads / cut.group)
-      value.join(partial[std::int64_t{share.channel} * cut.splits + i]);
+    for (int i = static_cast<int>(threadIdx.x) / cut.group; i < parts; i += threads / cut.group)
+      value.join(Value::of(partial[std::int64_t{share.channel} * parts + i]));
   return simt::join_block<threads>(value, shared, cut.group);
 }
 
 struct Moments {
   double count, mean, squares;  // squares: sum of squared distances from the mean
+  template <class T>
+  HD_DEVICE static Moments of(const T& m) {
+    return {static_cast<double>(m.count), static_cast<double>(m.mean), static_cast<double>(m.squares)};
+  }
   HD_DEVICE void join(const Moments& other) {
     if (other.count == 0) return;
     const double all = count + other.count, distance = other.mean - mean, share = other.count / all;
@@ -107,6 +111,7 @@ struct Moments {
 };
 struct GradientSums {
   double g, gx;  // of g, and of g * (z - mean)
+  HD_DEVICE static GradientSums of(const GradientSums& sums) { return sums; }
   HD_DEVICE void join(const GradientSums& other) { g += other.g, gx += other.gx; }
 };
 

@@ -1,13 +1,11 @@
 // The gradients of group normalization's affine parameters, which are sums over images, for group_norm_cuda.cu: by channel
-// from the sums of planes that the rows left, by element from x and dy, in ranges of images.
+// from the sums of planes that the rows left, by element from x and dy.
 #pragma once
 
 #include "kernels/norm/group_norm_rows.cuh"
 
 namespace heddle::kernels {
 namespace {
-
-constexpr int most_ranges = 16;
 
 // dgamma, dbeta [c] from plane_sums [n, c]: 32 channels a block, 8 threads a channel.
 template <class T>
@@ -27,50 +25,39 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(256) group_add_planes_kernel(std::int64_t n, int
   dbeta[channel] = static_cast<T>(sum.a);
 }
 
-// partial [ranges, 2, size]: sums of g * xhat and of g for each element of an image, over a range of images. A thread takes
-// V elements.
+// dgamma, dbeta [size]: sums of g * xhat and of g for each element of an image, over the images. A block has 32 units of V
+// elements; 8 threads share a unit's images, and are added up in order.
 template <class T, int V>
 HD_KERNEL void HD_LAUNCH_BOUNDS(256)
-    group_element_sums_kernel(RowPlan p, NormFusion fusion, std::int64_t n, std::int64_t images, const T* HD_RESTRICT x,
-                              const T* HD_RESTRICT dy, const T* HD_RESTRICT gamma, const T* HD_RESTRICT beta,
-                              const T* HD_RESTRICT mean, const T* HD_RESTRICT rstd, T* HD_RESTRICT partial) {
+    group_element_sums_kernel(RowPlan p, NormFusion fusion, std::int64_t n, const T* HD_RESTRICT x, const T* HD_RESTRICT dy,
+                              const T* HD_RESTRICT gamma, const T* HD_RESTRICT beta, const T* HD_RESTRICT mean,
+                              const T* HD_RESTRICT rstd, T* HD_RESTRICT dgamma, T* HD_RESTRICT dbeta) {
+  HD_SHARED(T, sums, [2][V][8][32]);
   const DeviceNeighbours<T> neighbours(fusion);
-  const std::int64_t size = p.groups * p.size(), at = simt::thread_number() * V;
-  if (at >= size) return;
-  const std::int64_t begin = blockIdx.y * images, end = begin + images < n ? begin + images : n;
-  const std::int64_t group = at / p.size(), plane = at / p.inner, planes = std::int64_t{p.groups} * p.channels;
-  const simt::Vec<T, V> scale = simt::load_vec<V>(gamma + at);
-  AffineMap<T, V> map{0, {}, simt::load_vec<V>(beta + at)};
+  const int lane = static_cast<int>(threadIdx.x) % 32, turn = static_cast<int>(threadIdx.x) / 32;
+  const std::int64_t size = p.groups * p.size(), at = (std::int64_t{blockIdx.x} * 32 + lane) * V;
   simt::Vec<T, V> sum_gx{}, sum_g{};
-  for (std::int64_t image = begin; image < end; ++image) {
-    const std::int64_t row = image * p.groups + group, i = image * size + at;
-    const T r = rstd[row];
-    map.mean = mean[row];
-    for (int j = 0; j < V; ++j) map.scale[j] = scale[j] * r;
-    const simt::Vec<T, V> z = neighbours.template input<V>(x, i, neighbours.before.plane(image * planes + plane));
-    const simt::Vec<T, V> g = neighbours.template gradient<V>(z, map, dy, i, neighbours.after.plane(image * planes + plane));
-    for (int j = 0; j < V; ++j) sum_g[j] += g[j], sum_gx[j] += g[j] * (z[j] - map.mean) * r;
+  if (at < size) {
+    const std::int64_t group = at / p.size(), plane = at / p.inner, planes = std::int64_t{p.groups} * p.channels;
+    const simt::Vec<T, V> scale = simt::load_vec<V>(gamma + at);
+    AffineMap<T, V> map{0, {}, simt::load_vec<V>(beta + at)};
+    for (std::int64_t image = turn; image < n; image += 8) {
+      const std::int64_t row = image * p.groups + group, i = image * size + at;
+      const T r = rstd[row];
+      map.mean = mean[row];
+      for (int j = 0; j < V; ++j) map.scale[j] = scale[j] * r;
+      const simt::Vec<T, V> z = neighbours.template input<V>(x, i, neighbours.before.plane(image * planes + plane));
+      const simt::Vec<T, V> g = neighbours.template gradient<V>(z, map, dy, i, neighbours.after.plane(image * planes + plane));
+      for (int j = 0; j < V; ++j) sum_g[j] += g[j], sum_gx[j] += g[j] * (z[j] - map.mean) * r;
+    }
   }
-  simt::store_vec(partial + 2 * blockIdx.y * size + at, sum_gx);
-  simt::store_vec(partial + (2 * blockIdx.y + 1) * size + at, sum_g);
-}
-
-template <class T>
-HD_KERNEL void HD_LAUNCH_BOUNDS(256) group_add_ranges_kernel(std::int64_t size, int ranges, const T* HD_RESTRICT partial,
-                                                             T* HD_RESTRICT dgamma, T* HD_RESTRICT dbeta) {
-  const std::int64_t i = simt::thread_number();
-  if (i >= size) return;
-  T gx = 0, g = 0;
-  for (int r = 0; r < ranges; ++r) gx += partial[2 * r * size + i], g += partial[(2 * r + 1) * size + i];
-  dgamma[i] = gx;
-  dbeta[i] = g;
-}
-
-std::int64_t images_in_range(const GroupNormShape& s) {
-  return (s.n + most_ranges - 1) / most_ranges;
-}
-int ranges(const GroupNormShape& s) {
-  return static_cast<int>((s.n + images_in_range(s) - 1) / images_in_range(s));
+  for (int j = 0; j < V; ++j) sums[0][j][turn][lane] = sum_gx[j], sums[1][j][turn][lane] = sum_g[j];
+  __syncthreads();
+  if (turn >= 2 || at >= size) return;
+  simt::Vec<T, V> all{};
+  for (int t = 0; t < 8; ++t)
+    for (int j = 0; j < V; ++j) all[j] += sums[turn][j][t][lane];
+  for (int j = 0; j < V; ++j) (turn == 0 ? dgamma : dbeta)[at + j] = all[j];
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Group, layer and instance normalization on the GPU: one launch forward; backward one, and one or two more for the affine
+// Group, layer and instance normalization on the GPU: one launch forward; backward one, and one more for the affine
 // parameters.
 //
 // x, y, dy, dx [n, c, inner], a row being c / groups neighbouring planes; mean, rstd [n, groups]; gamma, beta [c] or
@@ -11,7 +11,7 @@
 // the same to the bit. The variance is taken in a second look, around the mean.
 //
 // dgamma and dbeta by channel: each row leaves two sums a plane in the workspace, and a second kernel adds the images up in
-// order. By element: a second kernel sums over at most 16 ranges of images, a third adds the ranges.
+// order. By element: a second kernel sums over the images.
 //
 // Bytes an element: forward 4 read, 4 written; backward 8 and 4, and 8 more read for an affine map by element.
 // Operations: 12 and 20, and 25 a mask drawn.
@@ -164,12 +164,9 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(most_threads)
       [](int) {});
 }
 
-template <class T>
 std::size_t workspace(const GroupNormShape& shape) {
   const GroupNormShape s = folded(shape);
-  if (s.affine == Affine::none) return 0;
-  if (s.affine == Affine::channel) return static_cast<std::size_t>(s.n * s.c) * sizeof(DoublePair);
-  return static_cast<std::size_t>(ranges(s) * s.c * s.inner) * 2 * sizeof(T);
+  return s.affine == Affine::channel ? static_cast<std::size_t>(s.n * s.c) * sizeof(DoublePair) : 0;
 }
 
 // Dynamic shared memory beside the kernels' own that every launch may have.
@@ -214,7 +211,6 @@ void backward(Stream stream, const GroupNormShape& shape, const NormFusion& give
   const NormFusion fusion = folded(shape, given);
   const bool by_channel = s.affine == Affine::channel;
   auto* const plane_sums = by_channel ? static_cast<DoublePair*>(workspace) : nullptr;
-  auto* const partial = static_cast<T*>(workspace);
   with_width<T>(
       s,
       [&]<int V>() {
@@ -227,20 +223,16 @@ void backward(Stream stream, const GroupNormShape& shape, const NormFusion& give
         simt::launch<group_backward_kernel<T, V>>(blocks(p), block_size(p), cached ? whole.total : segments.total, stream, p,
                                                   fusion, cached, x, dy, gamma, beta, mean, rstd, dx, plane_sums);
         if (s.affine != Affine::element) return;
-        const dim3 grid(simt::blocks_for(s.c * s.inner, 256 * V), static_cast<unsigned>(ranges(s)));
-        simt::launch<group_element_sums_kernel<T, V>>(grid, 256, 0, stream, p, fusion, s.n, images_in_range(s), x, dy, gamma,
-                                                      beta, mean, rstd, partial);
+        simt::launch<group_element_sums_kernel<T, V>>(simt::blocks_for(s.c * s.inner, 32 * V), 256, 0, stream, p, fusion, s.n,
+                                                      x, dy, gamma, beta, mean, rstd, dgamma, dbeta);
       },
       x, dy, dx, gamma, beta);
   if (by_channel)
     simt::launch<group_add_planes_kernel<T>>(simt::blocks_for(s.c, 32), 256, 0, stream, s.n, s.c, plane_sums, dgamma, dbeta);
-  if (s.affine == Affine::element)
-    simt::launch<group_add_ranges_kernel<T>>(simt::blocks_for(s.c * s.inner, 256), 256, 0, stream, s.c * s.inner, ranges(s),
-                                             partial, dgamma, dbeta);
 }
 
 template <class T>
-constexpr GroupNormKernels<T> table{workspace<T>, forward<T>, backward<T>};
+constexpr GroupNormKernels<T> table{workspace, forward<T>, backward<T>};
 
 }  // namespace
 

@@ -35,6 +35,9 @@ struct NormFusion {
   Dropout before{};
   bool relu_after = false;
   Dropout after{};
+  /// GPU, batch norm: x is z already, relu_before and `before` having been applied by a convolution; a dropout there takes a
+  /// relu_before, so that z says what was kept.
+  bool before_applied = false;
   /// CPU, float, inner > 1: where not null, forward leaves here which single elements were kept, and backward reads them
   /// instead of drawing them again; kept_bytes(n * c, inner) bytes.
   std::uint8_t* kept = nullptr;
@@ -51,20 +54,36 @@ struct BatchNormShape {
   std::int64_t inner = 1;
 };
 
+/// Of some elements of a channel: how many, their mean, and the sum of their squared distances from it.
+template <class T> struct PartialMoments {
+  T count, mean, squares;
+};
+
+/// Statistics [c] that are carried on from batch to batch, where not null: mean and var become
+/// (1 - momentum) * old + momentum * new, the variance unbiased there, as in PyTorch; batches, one number, is counted up.
+template <class T> struct RunningStatistics {
+  T momentum = 0;
+  T *mean = nullptr, *var = nullptr;  // together
+  std::int64_t* batches = nullptr;
+};
+
 /// gamma and beta [c] may be null (together), and then so may dgamma and dbeta. Every output is overwritten; on the CPU dx may
 /// be dy. Workspace as in Conv2dKernels.
 template <class T> struct BatchNormKernels {
   std::size_t (*workspace)(const BatchNormShape&);
-  /// Statistics of this batch: writes y, mean [c], rstd [c]. Where running_mean is not null, running_mean and running_var
-  /// [c] become (1 - momentum) * old + momentum * new, the variance unbiased there, as in PyTorch.
+  /// Statistics of this batch: writes y, mean [c], rstd [c].
   void (*forward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* gamma, const T* beta, T eps,
-                  T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y, void* workspace);
+                  const RunningStatistics<T>&, T* mean, T* rstd, T* y, void* workspace);
   /// Given statistics (evaluation): y from mean [c] and variance [c].
   void (*inference)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* gamma, const T* beta, T eps,
                     const T* mean, const T* variance, T* y);
   /// fixed_statistics: the gradient of inference, where mean and rstd do not depend on x.
   void (*backward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* dy, const T* gamma, const T* beta,
                    const T* mean, const T* rstd, bool fixed_statistics, T* dx, T* dgamma, T* dbeta, void* workspace);
+  /// forward of an x whose moments [c, parts] are known (Conv2dKernels::forward_to_norm). GPU only, elsewhere null.
+  void (*forward_from_moments)(Stream, const BatchNormShape&, const NormFusion&, const PartialMoments<T>* moments, int parts,
+                               const T* x, const T* gamma, const T* beta, T eps, const RunningStatistics<T>&, T* mean, T* rstd,
+                               T* y) = nullptr;
 
   static const BatchNormKernels& cpu(Variant = Variant::fast);
   static const BatchNormKernels& cuda(Variant = Variant::fast);

@@ -18,14 +18,18 @@ struct AffineMap {
   simt::Vec<T, V> scale, bias;
 };
 
-/// A norm's neighbours on the device. `plane` is the element's channel plane [n, c], its factors the caller's to keep.
-template <class T>
+/// A norm's neighbours on the device. `plane` is the element's channel plane [n, c], its factors the caller's to keep. Only
+/// behind_conv are those before the norm looked at for having been applied.
+template <class T, bool behind_conv = false>
 struct DeviceNeighbours {
-  bool relu_before, relu_after;
+  bool relu_before, relu_after, dropped = false;
   DeviceDropout<T> before, after;
 
   HD_DEVICE explicit DeviceNeighbours(const NormFusion& fusion)
-      : relu_before(fusion.relu_before), relu_after(fusion.relu_after), before(fusion.before), after(fusion.after) {}
+      : relu_before(fusion.relu_before), relu_after(fusion.relu_after), before(fusion.before), after(fusion.after) {
+    if constexpr (behind_conv)
+      if (fusion.before_applied) dropped = before.elements || before.planes, before.elements = before.planes = false;
+  }
 
   /// z of the elements from flat index i on.
   template <int V>
@@ -55,7 +59,7 @@ struct DeviceNeighbours {
   /// dz through what precedes the norm, in place. Under a ReLU, z itself says what was kept.
   template <int V>
   HD_DEVICE void input_gradient(simt::Vec<T, V>& dz, const simt::Vec<T, V>& z, std::int64_t i, T plane_factor) const {
-    const T factor = relu_before && before.elements ? before.scale : plane_factor;
+    const T factor = relu_before && (before.elements || (behind_conv && dropped)) ? before.scale : plane_factor;
     for (int j = 0; j < V; ++j) dz[j] = relu_before && !(z[j] > 0) ? T(0) : dz[j] * factor;
     if (!relu_before) before.template apply<V>(i, dz);
   }

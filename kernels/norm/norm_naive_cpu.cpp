@@ -99,7 +99,8 @@ std::size_t group_workspace(const GroupNormShape&) { return 0; }
 
 template <class T>
 void batch_forward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta, T eps,
-                   T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y, void*) {
+                   const RunningStatistics<T>& running, T* mean, T* rstd, T* y, void*) {
+  if (running.batches) ++*running.batches;
   const Layout layout = layout_of(s);
   const Norm<T> norm{layout, fusion, x, gamma, beta};
   std::vector<double> m, v;
@@ -108,10 +109,10 @@ void batch_forward(Stream, const BatchNormShape& s, const NormFusion& fusion, co
   for (int c = 0; c < s.c; ++c) {
     mean[c] = static_cast<T>(m[c]);
     rstd[c] = static_cast<T>(1 / std::sqrt(v[c] + eps));
-    if (!running_mean) continue;
+    if (!running.mean) continue;
     const double unbiased = count > 1 ? v[c] * count / (count - 1) : v[c];
-    running_mean[c] = static_cast<T>((1 - double{momentum}) * running_mean[c] + momentum * m[c]);
-    running_var[c] = static_cast<T>((1 - double{momentum}) * running_var[c] + momentum * unbiased);
+    running.mean[c] = static_cast<T>((1 - double{running.momentum}) * running.mean[c] + running.momentum * m[c]);
+    running.var[c] = static_cast<T>((1 - double{running.momentum}) * running.var[c] + running.momentum * unbiased);
   }
   for (std::int64_t i = 0; i < layout.size; ++i) y[i] = norm.output(i, mean[layout.row(i)], rstd[layout.row(i)]);
 }

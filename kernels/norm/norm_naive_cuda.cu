@@ -70,7 +70,7 @@ struct Norm {
 };
 
 template <class T>
-HD_KERNEL void naive_statistics_kernel(Norm<T> norm, T eps, T momentum, T* running_mean, T* running_var, T* mean, T* rstd) {
+HD_KERNEL void naive_statistics_kernel(Norm<T> norm, T eps, RunningStatistics<T> running, T* mean, T* rstd) {
   const std::int64_t row = simt::thread_number();
   if (row >= norm.layout.rows) return;
   const std::int64_t size = norm.layout.row_size;
@@ -83,10 +83,11 @@ HD_KERNEL void naive_statistics_kernel(Norm<T> norm, T eps, T momentum, T* runni
   }
   mean[row] = static_cast<T>(m);
   rstd[row] = static_cast<T>(1 / std::sqrt(v + static_cast<double>(eps)));
-  if (!running_mean) return;
-  const double part = momentum, unbiased = count > 1 ? v * count / (count - 1) : v;
-  running_mean[row] = static_cast<T>((1 - part) * static_cast<double>(running_mean[row]) + part * m);
-  running_var[row] = static_cast<T>((1 - part) * static_cast<double>(running_var[row]) + part * unbiased);
+  if (running.batches && row == 0) ++*running.batches;
+  if (!running.mean) return;
+  const double part = running.momentum, unbiased = count > 1 ? v * count / (count - 1) : v;
+  running.mean[row] = static_cast<T>((1 - part) * static_cast<double>(running.mean[row]) + part * m);
+  running.var[row] = static_cast<T>((1 - part) * static_cast<double>(running.var[row]) + part * unbiased);
 }
 
 template <class T>
@@ -138,10 +139,10 @@ HD_KERNEL void naive_affine_kernel(Norm<T> norm, T* dgamma, T* dbeta) {
 }
 
 template <class T>
-void forward(Stream stream, const Norm<T>& norm, T eps, T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y) {
+void forward(Stream stream, const Norm<T>& norm, T eps, const RunningStatistics<T>& running, T* mean, T* rstd, T* y) {
   const Layout& s = norm.layout;
-  simt::launch<naive_statistics_kernel<T>>(simt::blocks_for(s.rows, threads), threads, 0, stream, norm, eps, momentum,
-                                           running_mean, running_var, mean, rstd);
+  simt::launch<naive_statistics_kernel<T>>(simt::blocks_for(s.rows, threads), threads, 0, stream, norm, eps, running, mean,
+                                           rstd);
   simt::launch<naive_output_kernel<T>>(simt::blocks_for(s.size(), threads), threads, 0, stream, norm, y);
 }
 template <class T>
@@ -163,9 +164,8 @@ std::size_t group_workspace(const GroupNormShape& s) {
 
 template <class T>
 void batch_forward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta,
-                   T eps, T momentum, T* running_mean, T* running_var, T* mean, T* rstd, T* y, void*) {
-  forward<T>(stream, {layout_of(s, gamma), fusion, x, nullptr, gamma, beta, mean, rstd}, eps, momentum, running_mean,
-             running_var, mean, rstd, y);
+                   T eps, const RunningStatistics<T>& running, T* mean, T* rstd, T* y, void*) {
+  forward<T>(stream, {layout_of(s, gamma), fusion, x, nullptr, gamma, beta, mean, rstd}, eps, running, mean, rstd, y);
 }
 template <class T>
 HD_KERNEL void naive_inference_kernel(Norm<T> norm, T eps, const T* variance, T* y) {
@@ -193,7 +193,7 @@ void batch_backward(Stream stream, const BatchNormShape& s, const NormFusion& fu
 template <class T>
 void group_forward(Stream stream, const GroupNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta,
                    T eps, T* mean, T* rstd, T* y, void*) {
-  forward<T>(stream, {layout_of(s), fusion, x, nullptr, gamma, beta, mean, rstd}, eps, T(0), nullptr, nullptr, mean, rstd, y);
+  forward<T>(stream, {layout_of(s), fusion, x, nullptr, gamma, beta, mean, rstd}, eps, {}, mean, rstd, y);
 }
 template <class T>
 void group_backward(Stream stream, const GroupNormShape& s, const NormFusion& fusion, const T* x, const T* dy, const T* gamma,

@@ -42,7 +42,6 @@
 #include "heddle/ops/cat.hpp"
 #include "heddle/ops/conv.hpp"
 #include "heddle/ops/elementwise.hpp"
-#include "heddle/ops/increment.hpp"
 #include "heddle/ops/linear.hpp"
 #include "heddle/ops/loss.hpp"
 #include "heddle/ops/matmul.hpp"

@@ -95,11 +95,13 @@ BatchNormRun<T> run(const Backend<BatchNormKernels<T>>& b, const BatchNormShape&
   auto nans = [&](std::size_t count) { return b.buffer(std::vector<T>(count, std::nan(""))); };
   auto y = nans(size), mean = nans(c), rstd = nans(c), dx = nans(size), dgamma = nans(c), dbeta = nans(c);
   auto running_mean = b.buffer(std::vector<T>(c, T(0.5))), running_var = b.buffer(std::vector<T>(c, T(2)));
+  auto batches = b.buffer(std::vector<std::int64_t>{41});
   auto workspace = b.buffer(std::vector<double>(b.table->workspace(s) / sizeof(double) + 1, std::nan("")));
-  b.table->forward({}, s, fusion, x, affine ? gamma.get() : nullptr, affine ? beta.get() : nullptr, eps, momentum, running_mean,
-                   running_var, mean, rstd, y, workspace.get());
+  b.table->forward({}, s, fusion, x, affine ? gamma.get() : nullptr, affine ? beta.get() : nullptr, eps,
+                   {momentum, running_mean, running_var, batches}, mean, rstd, y, workspace.get());
   b.table->backward({}, s, fusion, x, dy, affine ? gamma.get() : nullptr, affine ? beta.get() : nullptr, mean, rstd, false, dx,
                     affine ? dgamma.get() : nullptr, affine ? dbeta.get() : nullptr, workspace.get());
+  CHECK(batches.host()[0] == 42);
   return {y.host(), mean.host(), rstd.host(), running_mean.host(), running_var.host(), dx.host(), dgamma.host(), dbeta.host()};
 }
 
@@ -268,7 +270,7 @@ TEST_CASE("batch norm without running statistics leaves none", "[norm][batch]") 
     auto x = b.buffer(p.x), y = b.buffer(std::vector<float>(120)), mean = b.buffer(std::vector<float>(3)),
          rstd = b.buffer(std::vector<float>(3));
     auto workspace = b.buffer(std::vector<double>(b.table->workspace(s) / sizeof(double) + 1));
-    b.table->forward({}, s, {}, x, nullptr, nullptr, 1e-5f, 0.1f, nullptr, nullptr, mean, rstd, y, workspace.get());
+    b.table->forward({}, s, {}, x, nullptr, nullptr, 1e-5f, {}, mean, rstd, y, workspace.get());
     CHECK(error(y.host(), NormReference::batch(s, false).forward({}, p.x, p.gamma, p.beta, 1e-5).y) < 1e-5);
   }
 }

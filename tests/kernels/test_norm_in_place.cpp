@@ -41,8 +41,7 @@ Result run(const BatchNormShape& s, const NormFusion& fusion, const Problem& p, 
   return run(
       p, k.workspace(s), in_place,
       [&](float* y, void* w) {
-        k.forward({}, s, fusion, p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f, 0.1f, nullptr, nullptr, mean.data(),
-                  rstd.data(), y, w);
+        k.forward({}, s, fusion, p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f, {}, mean.data(), rstd.data(), y, w);
       },
       [&](const float* dy, float* dx, float* dgamma, float* dbeta, void* w) {
         k.backward({}, s, fusion, p.x.data(), dy, p.gamma.data(), p.beta.data(), mean.data(), rstd.data(), false, dx, dgamma,

@@ -35,6 +35,13 @@ Tensor Sequential::forward(const Tensor& x) {
         i += fused.count;
         continue;
       }
+      if (y.device().is_cuda()) {
+        if (const LinkedConv linked = find_linked_conv(rest); linked.count > 1) {
+          y = linked(y, observed() ? label_of(rest.first(linked.count)) : Label{});
+          i += linked.count;
+          continue;
+        }
+      }
       const FusedNorm fused = find_fused_norm(rest);
       if (fused.count > 1) {
         y = fused.norm->with_neighbours(y, fused.neighbours, observed() ? label_of(rest.first(fused.count)) : Label{});

@@ -52,6 +52,10 @@ Tensor Conv2d::with_norm(const Tensor& x, const detail::FrozenNorm& norm, const 
   });
 }
 
+Tensor Conv2d::to_norm(const Tensor& x, const NormNeighbours& neighbours, detail::ConvMoments& handed) {
+  return guarded([&] { return detail::conv2d_to_norm(x, weight, bias, op_options(options), neighbours, handed); });
+}
+
 std::string Conv2d::describe() const {
   std::string text = fmt::format("Conv2d({}, {}, kernel_size={}", options.in_channels, options.out_channels, show(options.kernel_size));
   if (options.stride != Pair(1)) text += ", stride=" + show(options.stride);

@@ -5,9 +5,13 @@
 #include "heddle/nn/module.hpp"
 #include "heddle/ops/conv.hpp"
 
-namespace heddle::detail {
+namespace heddle {
+struct NormNeighbours;
+namespace detail {
 struct FrozenNorm;
-}
+struct ConvMoments;
+}  // namespace detail
+}  // namespace heddle
 
 namespace heddle::nn {
 
@@ -31,6 +35,8 @@ class Conv2d : public Module {
   Tensor forward(const Tensor& x) override;
   /// As operator(), with the norm behind it applied to what comes out, unrecorded; `label` is what observers know the two by.
   Tensor with_norm(const Tensor& x, const detail::FrozenNorm& norm, const Label& label);
+  /// As operator(), in training, for a batch norm behind it that Sequential runs it with.
+  Tensor to_norm(const Tensor& x, const NormNeighbours& neighbours, detail::ConvMoments& handed);
   void members(Members& m) override { m.parameter("weight", weight).parameter("bias", bias); }
   bool by_rows() const override { return true; }
   std::string describe() const override;

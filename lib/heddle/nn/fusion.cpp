@@ -70,6 +70,26 @@ Tensor FusedConv::operator()(const Tensor& x, const Label& label) const {
       x, {norm->running_mean, norm->running_var, norm->weight, norm->bias, norm->options.eps, relu_before, relu_after}, label);
 }
 
+LinkedConv find_linked_conv(std::span<const std::shared_ptr<Module>> modules) {
+  if (autograd::tracing()) return {};
+  Reader reader{modules};
+  auto* const conv = reader.take<Conv2d>();
+  if (!conv) return {};
+  const FusedNorm fused = find_fused_norm(reader.rest);
+  auto* const norm = dynamic_cast<BatchNorm2d*>(fused.norm);
+  if (!norm || !norm->training() || norm->options.num_features != conv->options.out_channels) return {};
+  const auto& before = fused.neighbours;
+  if (before.dropout_before.p > 0 && !before.relu_before) return {};  // only under a ReLU does z say what was kept
+  return {conv, norm, fused.neighbours, 1 + fused.count};
+}
+
+Tensor LinkedConv::operator()(const Tensor& x, const Label& label) const {
+  const Scope scope(label.name, label.kind, x);
+  detail::ConvMoments handed;
+  const Tensor z = conv->to_norm(x, neighbours, handed);
+  return scope.output(handed.parts > 0 ? norm->from_conv(z, handed) : norm->with_neighbours(z, neighbours, label));
+}
+
 Label label_of(std::span<const std::shared_ptr<Module>> modules) {
   Label label;
   for (const auto& m : modules) {

@@ -32,6 +32,20 @@ struct FusedConv {
 /// takes are the outputs: in evaluation, with running statistics, while no gradients are recorded and nobody traces.
 FusedConv find_fused_conv(std::span<const std::shared_ptr<Module>> modules);
 
+struct LinkedConv {
+  Conv2d* conv = nullptr;  ///< null: nothing to run together here
+  BatchNorm2d* norm = nullptr;
+  NormNeighbours neighbours;
+  std::size_t count = 0;  ///< modules it stands for
+
+  /// Their forward; `label` is what observers know them by.
+  Tensor operator()(const Tensor& x, const Label& label) const;
+};
+
+/// convolution and then as find_fused_norm(), with a batch norm in training: for x on a GPU, where the first hands the second its
+/// moments (ops/conv_norm.hpp).
+LinkedConv find_linked_conv(std::span<const std::shared_ptr<Module>> modules);
+
 /// What observers call modules that run as one: "stages.0.1+2+3", "BatchNorm2d+ReLU+Dropout2d".
 Label label_of(std::span<const std::shared_ptr<Module>> modules);
 

@@ -1,7 +1,7 @@
 #include "heddle/nn/norm.hpp"
 
 #include "heddle/base/check.hpp"
-#include "heddle/ops/increment.hpp"
+#include "heddle/ops/conv_norm.hpp"
 
 namespace heddle::nn {
 namespace {
@@ -39,9 +39,18 @@ void BatchNorm2d::members(Members& m) {
 
 Tensor BatchNorm2d::normalize(const Tensor& x, const NormNeighbours& neighbours) {
   check_image(x, options.num_features, "BatchNorm2d");
-  if (training() && num_batches_tracked.defined()) increment_(num_batches_tracked);
-  return batch_norm(x, running_mean, running_var, weight, bias,
-                    {.training = training(), .momentum = options.momentum, .eps = options.eps}, neighbours);
+  return batch_norm(x, running_mean, running_var, weight, bias, op_options(), neighbours);
+}
+
+Tensor BatchNorm2d::from_conv(const Tensor& z, const detail::ConvMoments& handed) {
+  return guarded([&] {
+    check_image(z, options.num_features, "BatchNorm2d");
+    return detail::batch_norm_from_conv(z, running_mean, running_var, weight, bias, op_options(), handed);
+  });
+}
+
+heddle::BatchNormOptions BatchNorm2d::op_options() const {
+  return {.training = training(), .momentum = options.momentum, .eps = options.eps, .num_batches_tracked = num_batches_tracked};
 }
 
 std::string BatchNorm2d::describe() const {

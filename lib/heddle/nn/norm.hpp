@@ -5,6 +5,10 @@
 #include "heddle/nn/module.hpp"
 #include "heddle/ops/norm.hpp"
 
+namespace heddle::detail {
+struct ConvMoments;
+}
+
 namespace heddle::nn {
 
 /// A norm: Sequential runs it together with its neighbours.
@@ -42,10 +46,15 @@ class BatchNorm2d : public Norm {
 
   void members(Members& m) override;
   bool by_rows() const override { return !training() && running_mean.defined(); }
+  /// As operator(), in training, of what a convolution that Sequential runs it with handed over.
+  Tensor from_conv(const Tensor& z, const detail::ConvMoments& handed);
   std::string describe() const override;
 
  protected:
   Tensor normalize(const Tensor& x, const NormNeighbours& neighbours) override;
+
+ private:
+  heddle::BatchNormOptions op_options() const;
 };
 
 struct GroupNormOptions {

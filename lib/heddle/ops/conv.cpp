@@ -108,6 +108,26 @@ void forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Te
   });
 }
 
+// False where the kernels cannot do more than forward().
+bool forward_to_norm(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     const NormNeighbours& neighbours, const Tensor& y, ConvMoments& handed) {
+  if (s.depthwise()) return false;
+  return visit_floating(x.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+    const auto& table = kernels_for<kernels::Conv2dKernels<T>>(x.device());
+    const int parts = table.moment_parts ? table.moment_parts(s) : 0;
+    if (parts == 0) return false;
+    handed.fusion = fusion_of(neighbours, "batch_norm", y, std::int64_t{s.out_h()} * s.out_w());
+    handed.fusion.before_applied = true;
+    handed.moments = empty({s.k, parts, 3}, x.options());
+    handed.parts = parts;
+    static_assert(sizeof(kernels::PartialMoments<T>) == 3 * sizeof(T));
+    const Workspace workspace(x.device(), table.workspace(s, ConvPass::forward));
+    table.forward_to_norm(stream_of(x), s, handed.fusion, x.data<T>(), weight.data<T>(), data_or_null<T>(bias), y.data<T>(),
+                          reinterpret_cast<kernels::PartialMoments<T>*>(handed.moments.data<T>()), workspace.get());
+    return true;
+  });
+}
+
 void grad_input(const ConvShape& s, const Tensor& dy, const Tensor& weight, const Tensor& dx) {
   visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
     with_kernels<T>(s, dy.device(), [&](const auto& table) {
@@ -127,18 +147,32 @@ void grad_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, const Te
   });
 }
 
-}  // namespace
+// Both gradients where the kernels have them in one; else false.
+bool gradients(const ConvShape& s, const Tensor& x, const Tensor& dy, const Tensor& weight, const Tensor& dx,
+               const Tensor& dweight, const Tensor& dbias) {
+  if (s.depthwise()) return false;
+  return visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+    const auto& table = kernels_for<kernels::Conv2dKernels<T>>(dy.device());
+    if (!table.gradients) return false;
+    const Workspace workspace(dy.device(), table.workspace(s, ConvPass::grad_weight));
+    table.gradients(stream_of(dy), s, x.data<T>(), dy.data<T>(), weight.data<T>(), dx.data<T>(), dweight.data<T>(),
+                    data_or_null<T>(dbias), workspace.get());
+    return true;
+  });
+}
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+// A null `handed`: no norm to hand anything to.
+Tensor run_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,
+                  const NormNeighbours& neighbours, ConvMoments* handed) {
   const ConvShape s = conv_shape(x, weight, options);
   check_operand("conv2d", "bias", bias, {s.k}, x);
-  const Tensor x_dense = dense(x), weight_dense = dense(weight);
+  const Tensor x_dense = dense(x), weight_dense = dense(weight), bias_dense = dense_or_none(bias);
   Tensor y = empty({s.n, s.k, s.out_h(), s.out_w()}, x.options());
   const bool recorded = needs_grad({x, weight, bias});
   if (const auto* kernels = recorded ? nullptr : inference_kernels(s, x))
-    infer(*kernels, s, x_dense, weight_dense, dense_or_none(bias), {}, y);
-  else
-    forward(s, x_dense, weight_dense, dense_or_none(bias), y);
+    infer(*kernels, s, x_dense, weight_dense, bias_dense, {}, y);
+  else if (!handed || !forward_to_norm(s, x_dense, weight_dense, bias_dense, neighbours, y, *handed))
+    forward(s, x_dense, weight_dense, bias_dense, y);
   if (!recorded) return y;
 
   // dx takes the weight, dweight takes x: what no gradient asks for is not kept.
@@ -146,15 +180,14 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   const Saved kept_weight(needs_grad({x}) ? weight_dense : Tensor{});
   const auto backward = [=](const Tensor& dy, const Needs& needs) -> Grads {
     Tensor dx, dweight, dbias;
-    if (needs[1] || needs[2]) {
-      dweight = empty({s.k, s.c / s.groups, s.kh, s.kw}, dy.options());
-      if (needs[2]) dbias = empty({s.k}, dy.options());
-      grad_weight(s, kept_x.get("conv2d"), dy, dweight, dbias);
-    }
-    if (needs[0]) {
-      dx = empty({s.n, s.c, s.h, s.w}, dy.options());
-      grad_input(s, dy, kept_weight.get("conv2d"), dx);
-    }
+    const bool weights = needs[1] || needs[2];
+    if (needs[0]) dx = empty({s.n, s.c, s.h, s.w}, dy.options());
+    if (weights) dweight = empty({s.k, s.c / s.groups, s.kh, s.kw}, dy.options());
+    if (needs[2]) dbias = empty({s.k}, dy.options());
+    if (needs[0] && weights && gradients(s, kept_x.get("conv2d"), dy, kept_weight.get("conv2d"), dx, dweight, dbias))
+      return {dx, dweight, dbias};
+    if (weights) grad_weight(s, kept_x.get("conv2d"), dy, dweight, dbias);
+    if (needs[0]) grad_input(s, dy, kept_weight.get("conv2d"), dx);
     return {dx, dweight, dbias};
   };
   return record("conv2d", {x, weight, bias}, y, backward, [&] {
@@ -163,6 +196,17 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
                                 {"dilation", Shape{s.dilation_h, s.dilation_w}},
                                 {"groups", std::int64_t{s.groups}}};
   });
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  return run_conv2d(x, weight, bias, options, {}, nullptr);
+}
+
+Tensor detail::conv2d_to_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,
+                              const NormNeighbours& neighbours, ConvMoments& handed) {
+  return run_conv2d(x, weight, bias, options, neighbours, &handed);
 }
 
 Tensor detail::conv2d_frozen_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,

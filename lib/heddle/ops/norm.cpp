@@ -4,6 +4,7 @@
 #include "heddle/core/random.hpp"
 #include "heddle/core/tensor_impl.hpp"
 #include "heddle/ops/common.hpp"
+#include "heddle/ops/conv_norm.hpp"
 #include "heddle/ops/elementwise.hpp"
 #include "kernels/norm/norm.hpp"
 
@@ -30,8 +31,9 @@ kernels::Dropout dropout_of(const DropoutSpec& spec, std::string_view where, con
   return {static_cast<float>(spec.p), spec.planes, generator.next(kernels::Purpose::dropout), generator.first_row() * row};
 }
 
-// The kernels' description of the neighbours, `plane` being the elements of what they take for one plane.
-NormFusion fusion_of(const NormNeighbours& neighbours, std::string_view where, const Tensor& x, std::int64_t plane) {
+}  // namespace
+
+NormFusion detail::fusion_of(const NormNeighbours& neighbours, std::string_view where, const Tensor& x, std::int64_t plane) {
   NormFusion fusion;
   fusion.relu_before = neighbours.relu_before;
   fusion.before = dropout_of(neighbours.dropout_before, where, x, plane);
@@ -39,6 +41,8 @@ NormFusion fusion_of(const NormNeighbours& neighbours, std::string_view where, c
   fusion.after = dropout_of(neighbours.dropout_after, where, x, plane);
   return fusion;
 }
+
+namespace {
 
 // Room for what dropout keeps, for the backward pass: a bit an element costs less than its random number, drawn again. Only
 // where NormFusion says that it is used.
@@ -72,6 +76,12 @@ struct BatchNormCall {
   double eps = 1e-5;
 };
 
+// Statistics that go on from batch to batch; the tensors may be undefined.
+struct Running {
+  Tensor mean, var, batches;
+  double momentum = 0.1;
+};
+
 Grads batch_norm_gradient(const BatchNormCall& call, const Tensor& x, const Tensor& dy, const Scales& scales,
                           const Tensor& mean, const Tensor& rstd, bool fixed_statistics) {
   Tensor dx = in_place_of(dy), dgamma, dbeta;
@@ -89,22 +99,29 @@ Grads batch_norm_gradient(const BatchNormCall& call, const Tensor& x, const Tens
   return {dx, dgamma, dbeta};
 }
 
-// Statistics of this batch; running ones, where defined, are moved towards them.
-Tensor batch_norm_training(const BatchNormCall& call, const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                           const Scales& scales, double momentum, Tensor& mean, Tensor& rstd) {
+// Statistics of this batch, from x or from what a convolution handed over; running ones are moved towards them.
+Tensor batch_norm_training(const BatchNormCall& call, const Tensor& x, const ConvMoments* handed, const Running& running,
+                           const Scales& scales, Tensor& mean, Tensor& rstd) {
   Tensor y = empty_like(x);
   mean = empty({call.shape.c}, x.options());
   rstd = empty({call.shape.c}, x.options());
   visit_floating(x.dtype(), "batch_norm", [&]<class T>(TypeTag<T>) {
     const auto& table = kernels_for<BatchNormKernels<T>>(x.device());
+    const kernels::RunningStatistics<T> statistics{static_cast<T>(running.momentum), data_or_null<T>(running.mean),
+                                                   data_or_null<T>(running.var), data_or_null<std::int64_t>(running.batches)};
+    const T eps = static_cast<T>(call.eps), *gamma = data_or_null<T>(scales.gamma), *beta = data_or_null<T>(scales.beta);
+    if (handed) {
+      table.forward_from_moments(stream_of(x), call.shape, call.fusion,
+                                 reinterpret_cast<const kernels::PartialMoments<T>*>(handed->moments.data<T>()), handed->parts,
+                                 x.data<T>(), gamma, beta, eps, statistics, mean.data<T>(), rstd.data<T>(), y.data<T>());
+      return;
+    }
     const Workspace workspace(x.device(), table.workspace(call.shape));
-    table.forward(stream_of(x), call.shape, call.fusion, x.data<T>(), data_or_null<T>(scales.gamma),
-                  data_or_null<T>(scales.beta), static_cast<T>(call.eps), static_cast<T>(momentum),
-                  data_or_null<T>(running_mean), data_or_null<T>(running_var), mean.data<T>(), rstd.data<T>(), y.data<T>(),
-                  workspace.get());
+    table.forward(stream_of(x), call.shape, call.fusion, x.data<T>(), gamma, beta, eps, statistics, mean.data<T>(),
+                  rstd.data<T>(), y.data<T>(), workspace.get());
   });
-  for (const Tensor* running : {&running_mean, &running_var})
-    if (running->defined()) ++running->impl()->storage->version;
+  for (const Tensor* written : {&running.mean, &running.var, &running.batches})
+    if (written->defined()) ++written->impl()->storage->version;
   return y;
 }
 
@@ -119,10 +136,10 @@ Tensor batch_norm_inference(const BatchNormCall& call, const Tensor& x, const Te
   return y;
 }
 
-}  // namespace
-
-Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
-                  const Tensor& bias, const BatchNormOptions& options, const NormNeighbours& neighbours) {
+// A null `handed`: x comes from anywhere.
+Tensor run_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                      const Tensor& bias, const BatchNormOptions& options, const NormNeighbours& neighbours,
+                      const ConvMoments* handed) {
   constexpr auto where = "batch_norm";
   check(x.dim() >= 2 && x.numel() > 0, where, "expected an input [n, c, ...] with elements, got {}", x.shape());
   const BatchNormShape shape{to_int(x.size(0), where), to_int(x.size(1), where), product(x.shape(), 2, x.dim())};
@@ -138,16 +155,22 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     if (running->defined())
       check(running->is_contiguous(), where, "expected dense running statistics, got strides {}", running->strides());
 
+  const Tensor batches = options.training ? options.num_batches_tracked : Tensor{};
+  if (batches.defined())
+    check(batches.dtype() == int64 && batches.numel() == 1 && batches.device() == x.device(), where,
+          "expected a num_batches_tracked of one int64 on {}, got {} {} on {}", x.device(), name_of(batches.dtype()),
+          batches.shape(), batches.device());
+
   const bool recorded = needs_grad({x, weight, bias});
-  BatchNormCall call{shape, fusion_of(neighbours, where, x, shape.inner), options.eps};
+  BatchNormCall call{shape, handed ? handed->fusion : fusion_of(neighbours, where, x, shape.inner), options.eps};
   const Tensor bits = keep_bits(call.fusion, x, shape.inner, recorded && batch_statistics);
   const Tensor x_dense = dense(x);
   const Scales scales = scales_of(weight, bias);
   Tensor y, mean, rstd;
   if (batch_statistics) {
     const bool update = options.training;
-    y = batch_norm_training(call, x_dense, update ? running_mean : Tensor{}, update ? running_var : Tensor{}, scales,
-                            options.momentum, mean, rstd);
+    const Running running{update ? running_mean : Tensor{}, update ? running_var : Tensor{}, batches, options.momentum};
+    y = batch_norm_training(call, x_dense, handed, running, scales, mean, rstd);
   } else {
     y = batch_norm_inference(call, x_dense, running_mean, running_var, scales);
   }
@@ -172,6 +195,19 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
         attributes["running_var"] = running_var;
         return attributes;
       });
+}
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                  const Tensor& bias, const BatchNormOptions& options, const NormNeighbours& neighbours) {
+  return run_batch_norm(x, running_mean, running_var, weight, bias, options, neighbours, nullptr);
+}
+
+Tensor detail::batch_norm_from_conv(const Tensor& z, const Tensor& running_mean, const Tensor& running_var,
+                                    const Tensor& weight, const Tensor& bias, const BatchNormOptions& options,
+                                    const ConvMoments& handed) {
+  return run_batch_norm(z, running_mean, running_var, weight, bias, options, {}, &handed);
 }
 
 namespace {

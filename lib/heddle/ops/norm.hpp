@@ -29,6 +29,7 @@ struct BatchNormOptions {
   bool training = false;  ///< statistics of this batch, else the running ones
   double momentum = 0.1;  ///< running = (1 - momentum) * running + momentum * this batch's (its unbiased variance)
   double eps = 1e-5;
+  Tensor num_batches_tracked = {};  ///< int64, one number: where defined, counted up in training
 };
 
 /// (x - mean) / sqrt(variance + eps) * weight + bias, statistics by channel: x [n, c, ...]; all others [c] or undefined.

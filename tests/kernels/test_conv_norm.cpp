@@ -1,0 +1,197 @@
+// What a convolution does for a batch norm behind it, and that one with it, on a GPU: z and its moments in the convolution's
+// own launch; the norm from these; gradients by input and weights with one launch less.
+#include <cmath>
+#include <vector>
+
+#include "kernels/random/philox.hpp"
+#include "tests/support/conv_run.hpp"
+
+namespace heddle::test {
+namespace {
+
+using namespace kernels;
+
+// Tiles of rows, of pixels and of matrices; ragged images, rows and channels; several images in a tile, and several tiles.
+std::vector<ConvShape> shapes() {
+  std::vector<ConvShape> all = {
+      {.n = 2, .c = 3, .h = 32, .w = 32, .k = 20, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+      {.n = 5, .c = 4, .h = 8, .w = 8, .k = 10, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+      {.n = 3, .c = 5, .h = 7, .w = 7, .k = 33, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+      {.n = 2, .c = 20, .h = 16, .w = 20, .k = 32, .kh = 1, .kw = 1},
+      {.n = 1, .c = 6, .h = 9, .w = 70, .k = 4, .kh = 1, .kw = 1, .stride_h = 2, .stride_w = 2},
+      {.n = 2, .c = 4, .h = 13, .w = 6, .k = 6, .kh = 5, .kw = 2, .dilation_w = 2, .groups = 2},
+      {.n = 40, .c = 2, .h = 1, .w = 1, .k = 3, .kh = 1, .kw = 1},
+  };
+  for (Precision precision : {Precision::tf32, Precision::bf16})
+    for (int i : {0, 2, 3}) {
+      all.push_back(all[static_cast<std::size_t>(i)]);
+      all.back().precision = precision;
+    }
+  return all;
+}
+
+std::vector<NormFusion> fusions() {
+  const Dropout elements{0.3f, false, {7, 3, 1, Purpose::dropout}}, planes{0.4f, true, {7, 3, 2, Purpose::dropout}};
+  return {{}, {.relu_before = true}, {.relu_before = true, .before = elements}, {.relu_before = true, .before = planes}};
+}
+
+template <class T>
+T factor(const Dropout& d, std::int64_t element, std::int64_t plane) {
+  if (d.p == 0) return 1;
+  const std::int64_t i = d.planes ? element / plane : element;
+  return keeps(philox(d.key, static_cast<std::uint32_t>(i / 4)).word[i % 4], d.p) ? 1 / (1 - static_cast<T>(d.p)) : T(0);
+}
+
+template <class T>
+void check_forward(const Backend<Conv2dKernels<T>>& backend, const ConvShape& s, const NormFusion& fusion) {
+  const auto& table = *backend.table;
+  ConvData<T> data(s);
+  auto x = backend.buffer(data.x), weight = backend.buffer(data.weight), bias = backend.buffer(data.bias);
+  Workspace workspace(backend.where, table.workspace(s, ConvPass::forward));
+  Output<T> y(backend.where, s.y_size()), z(backend.where, s.y_size());
+  const int parts = table.moment_parts(s);
+  REQUIRE(parts > 0);
+  Output<T> moments(backend.where, std::int64_t{3} * s.k * parts);
+  table.forward({}, s, x, weight, bias.get(), y.get(), workspace.get());
+  table.forward_to_norm({}, s, fusion, x, weight, bias.get(), z.get(), reinterpret_cast<PartialMoments<T>*>(moments.get()),
+                        workspace.get());
+  const auto plain = y.values(), got = z.values(), partial = moments.values();
+  const std::int64_t plane = std::int64_t{s.out_h()} * s.out_w();
+  for (std::int64_t i = 0; i < s.y_size(); ++i) {
+    const T kept = fusion.relu_before && plain[i] < 0 ? T(0) : plain[i], want = kept * factor<T>(fusion.before, i, plane);
+    if (got[i] != want) FAIL("z[" << i << "]: expected " << want << ", got " << got[i]);
+  }
+  const double tolerance = sizeof(T) == 4 ? 1e-5 : 1e-11, count = static_cast<double>(s.n * plane);
+  for (int k = 0; k < s.k; ++k) {
+    double mean = 0, squares = 0, seen = 0, joined_mean = 0, joined_squares = 0;
+    const auto each = [&](auto f) {
+      for (std::int64_t i = 0; i < s.n * plane; ++i) f(static_cast<double>(got[(i / plane * s.k + k) * plane + i % plane]));
+    };
+    each([&](double v) { mean += v / count; });
+    each([&](double v) { squares += (v - mean) * (v - mean); });
+    for (int p = 0; p < parts; ++p) {
+      const T* const part = &partial[static_cast<std::size_t>((k * parts + p) * 3)];
+      seen += static_cast<double>(part[0]);
+      joined_mean += static_cast<double>(part[0] * part[1]) / count;
+    }
+    for (int p = 0; p < parts; ++p) {
+      const T* const part = &partial[static_cast<std::size_t>((k * parts + p) * 3)];
+      joined_squares += static_cast<double>(part[2]) + static_cast<double>(part[0]) * std::pow(part[1] - joined_mean, 2);
+    }
+    CHECK(seen == count);
+    CHECK(std::abs(joined_mean - mean) <= tolerance);
+    CHECK(std::abs(joined_squares - squares) <= tolerance * (squares + 1));
+  }
+}
+
+template <class T>
+void check_gradients(const Backend<Conv2dKernels<T>>& backend, const ConvShape& s) {
+  const auto& table = *backend.table;
+  ConvData<T> data(s);
+  const auto apart = run_conv(backend, data, true);
+  auto x = backend.buffer(data.x), weight = backend.buffer(data.weight), dy = backend.buffer(data.dy);
+  Output<T> dx(backend.where, s.x_size()), dweight(backend.where, s.w_size()), dbias(backend.where, s.k);
+  Workspace workspace(backend.where, table.workspace(s, ConvPass::grad_weight));
+  table.gradients({}, s, x, dy, weight, dx.get(), dweight.get(), dbias.get(), workspace.get());
+  CHECK(dx.values() == apart.dx);
+  CHECK(dweight.values() == apart.dweight);
+  CHECK(dbias.values() == apart.dbias);
+  workspace.check();
+}
+
+template <class T>
+void check_all() {
+  int served = 0;
+  for (const auto& backend : backends<Conv2dKernels<T>>())
+    for (const ConvShape& s : shapes()) {
+      if (sizeof(T) == 8 && s.precision != Precision::float32) continue;
+      INFO(backend.name << ", precision " << static_cast<int>(s.precision) << ", " << describe(s));
+      if (backend.table->moment_parts)
+        for (const NormFusion& fusion : fusions()) {
+          INFO("relu " << fusion.relu_before << ", dropout " << fusion.before.p << ", planes " << fusion.before.planes);
+          check_forward(backend, s, fusion);
+          ++served;
+        }
+      if (backend.table->gradients) check_gradients(backend, s);
+    }
+#if defined(HEDDLE_TEST_CUDA)
+  CHECK(served > 0);
+#else
+  CHECK(served == 0);
+#endif
+}
+
+}  // namespace
+
+TEST_CASE("a convolution leaves z and its moments to the norm behind it, and gradients come in one", "[conv][norm]") {
+  check_all<float>();
+  check_all<double>();
+}
+
+// The norm's part: statistics from moments in parts, gradients of a z that the convolution made.
+TEST_CASE("batch norm from a convolution's moments is batch norm", "[norm][batch]") {
+  const BatchNormShape shapes[] = {{6, 3, 20}, {9, 5, 7}, {40, 33, 1}};
+  for (const auto& backend : backends<BatchNormKernels<double>>()) {
+    const auto& table = *backend.table;
+    if (!table.forward_from_moments) continue;
+    for (const BatchNormShape& s : shapes)
+      for (NormFusion fusion : fusions()) {
+        INFO(backend.name << " [" << s.n << ", " << s.c << ", " << s.inner << "], relu " << fusion.relu_before << ", dropout "
+                          << fusion.before.p << ", planes " << fusion.before.planes);
+        fusion.relu_after = true;
+        fusion.after = {0.2f, true, {7, 3, 9, Purpose::dropout}};
+        const std::int64_t size = std::int64_t{s.n} * s.c * s.inner;
+        const auto values = random_values<double>(size, 1);
+        std::vector<double> made(values);
+        for (std::int64_t i = 0; i < size; ++i) {
+          if (fusion.relu_before && made[i] < 0) made[i] = 0;
+          made[i] *= factor<double>(fusion.before, i, s.inner);
+        }
+        const int parts = 3;  // of images: every third one
+        std::vector<double> moments(static_cast<std::size_t>(3 * s.c * parts));
+        for (int c = 0; c < s.c; ++c)
+          for (int p = 0; p < parts; ++p) {
+            double* const m = &moments[static_cast<std::size_t>((c * parts + p) * 3)];
+            const auto each = [&](auto f) {
+              for (std::int64_t n = p; n < s.n; n += parts)
+                for (std::int64_t i = 0; i < s.inner; ++i) f(made[(n * s.c + c) * s.inner + i]);
+            };
+            each([&](double v) { m[0] += 1, m[1] += v; });
+            m[1] /= m[0];
+            each([&](double v) { m[2] += (v - m[1]) * (v - m[1]); });
+          }
+        auto x = backend.buffer(values), z = backend.buffer(made), dy = backend.buffer(random_values<double>(size, 2)),
+             gamma = backend.buffer(random_values<double>(s.c, 3)), beta = backend.buffer(random_values<double>(s.c, 4)),
+             given = backend.buffer(moments);
+        std::vector<double> results[2];
+        for (const bool behind : {false, true}) {
+          Output<double> y(backend.where, size), dx(backend.where, size), mean(backend.where, s.c), rstd(backend.where, s.c),
+              dgamma(backend.where, s.c), dbeta(backend.where, s.c);
+          auto running_mean = backend.buffer(std::vector<double>(s.c, 0.5)),
+               running_var = backend.buffer(std::vector<double>(s.c, 2.0));
+          auto batches = backend.buffer(std::vector<std::int64_t>{6});
+          const RunningStatistics<double> running{0.1, running_mean, running_var, batches};
+          Workspace workspace(backend.where, table.workspace(s));
+          fusion.before_applied = behind;
+          if (behind)
+            table.forward_from_moments({}, s, fusion, reinterpret_cast<const PartialMoments<double>*>(given.get()), parts, z,
+                                       gamma, beta, 1e-3, running, mean.get(), rstd.get(), y.get());
+          else
+            table.forward({}, s, fusion, x, gamma, beta, 1e-3, running, mean.get(), rstd.get(), y.get(), workspace.get());
+          table.backward({}, s, fusion, behind ? z.get() : x.get(), dy, gamma, beta, mean.get(), rstd.get(), false, dx.get(),
+                         dgamma.get(), dbeta.get(), workspace.get());
+          auto& all = results[behind];
+          for (const auto& part : {y.values(), dx.values(), mean.values(), rstd.values(), dgamma.values(), dbeta.values(),
+                                   running_mean.host(), running_var.host()})
+            all.insert(all.end(), part.begin(), part.end());
+          CHECK(batches.host()[0] == 7);
+        }
+        double worst = 0;
+        for (std::size_t i = 0; i < results[0].size(); ++i)
+          worst = std::max(worst, std::abs(results[0][i] - results[1][i]) / (1 + std::abs(results[0][i])));
+        CHECK(worst < 1e-12);
+      }
+  }
+}
+
+}  // namespace heddle::test
