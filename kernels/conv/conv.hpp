@@ -50,12 +50,12 @@ struct Conv2dKernels {
   /// dbias may be null.
   void (*grad_weight)(Stream, const ConvShape&, const T* x, const T* dy, T* dweight, T* dbias, void* workspace);
 
-  // What neighbours may save, on a GPU: null in tables that do not have it.
+  // What neighbours may save: null in tables that do not have it.
 
   /// For a batch norm behind the convolution: forward, but y becomes the norm's z, `fusion`'s ReLU and dropout in front of it
-  /// applied, and moments [k, moment_parts(shape)] of z are left for BatchNormKernels::forward_from_moments. Not for shapes of
-  /// which moment_parts is 0.
-  int (*moment_parts)(const ConvShape&) = nullptr;
+  /// applied, and moments [k, moment_parts(shape, drops)] of z are left for BatchNormKernels::forward_from_moments. Not for what
+  /// moment_parts is 0 of; `drops`: whether a dropout stands there.
+  int (*moment_parts)(const ConvShape&, bool drops) = nullptr;
   void (*forward_to_norm)(Stream, const ConvShape&, const NormFusion& fusion, const T* x, const T* weight, const T* bias, T* y,
                           PartialMoments<T>* moments, void* workspace) = nullptr;
   /// grad_input and grad_weight with fewer launches, and the same bits; the workspace is grad_weight's.

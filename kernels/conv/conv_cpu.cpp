@@ -61,7 +61,19 @@ void grad_weight(Stream stream, const ConvShape& shape, const T* x, const T* dy,
 }
 
 template <class T>
-constexpr Conv2dKernels<T> fast{workspace<T>, forward<T>, grad_input<T>, grad_weight<T>};
+int moment_parts(const ConvShape& shape, bool drops) {
+  const auto& kernels = choose<T>(shape, ConvPass::forward);
+  return kernels.moment_parts ? kernels.moment_parts(shape, drops) : 0;
+}
+template <class T>
+void forward_to_norm(Stream stream, const ConvShape& shape, const NormFusion& fusion, const T* x, const T* weight, const T* bias,
+                     T* y, PartialMoments<T>* moments, void* workspace) {
+  choose<T>(shape, ConvPass::forward).forward_to_norm(stream, shape, fusion, x, weight, bias, y, moments, workspace);
+}
+
+template <class T>
+constexpr Conv2dKernels<T> fast{workspace<T>,   forward<T>,      grad_input<T>, grad_weight<T>,
+                                moment_parts<T>, forward_to_norm<T>};
 
 template <class T>
 const Conv2dKernels<T>& table(Variant variant) {

@@ -134,7 +134,7 @@ struct FastConvCuda {
     });
     if (!done) NaiveConvCuda<T>::forward(stream, s, x, weight, bias, y, nullptr);
   }
-  static int moment_parts(const ConvShape& shape) {
+  static int moment_parts(const ConvShape& shape, bool = false) {
     int parts = 0;
     with_tiles<T>(shape, [&]<class Tiles>(Tiles) {
       with_correlation_tile<T>(typename Tiles::Correlate(), forward_correlation(shape),

@@ -7,6 +7,7 @@
 // 36 multiplications make 16 outputs where the definition takes 144: a quarter, plus the transforms (about a third as long as
 // the multiplications at 32 channels). Bytes: x once, y once, and u once a block, from cache.
 //
+// A batch norm behind it gets the moments of what a block wrote, taken while that lies in cache: a pass over memory less.
 // In inference (conv_inference.hpp) u is what weights are prepared to, and the norm is applied to outputs in registers.
 #include "heddle/base/parallel.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
@@ -15,7 +16,7 @@
 #include "kernels/conv/winograd_filters.hpp"
 #include "kernels/conv/winograd_multiply.hpp"
 #include "kernels/conv/winograd_tiles.hpp"
-#include "kernels/vector.hpp"
+#include "kernels/norm/pair_sums.hpp"
 
 namespace heddle::kernels {
 namespace {
@@ -88,6 +89,10 @@ struct PlusBias {
   float bias;
   HD_INLINE Floats operator()(Floats z) const { return z + bias; }
 };
+struct ThroughRelu {
+  float bias, low;
+  HD_INLINE Floats operator()(Floats z) const { return at_least(z + bias, broadcast(low)); }
+};
 struct ThroughNorm {
   float bias, low_before, mean, scale, shift, low_after;
   HD_INLINE Floats operator()(Floats z) const {
@@ -95,10 +100,41 @@ struct ThroughNorm {
   }
 };
 
-// One block of rows of tiles: v, then by slices of output channels m and the outputs. end_of(k) is what ends channel k.
+// Moments of what rows [begin, end) of tiles wrote of channel k.
+PartialMoments<float> moments_of(const Plan& p, const float* output, std::int64_t begin, std::int64_t end, int k) {
+  PairSums<float> sums;
+  float shift = 0;
+  double count = 0;
+  const std::int64_t rows = p.out.rows;
+  for (std::int64_t row = begin, next; row < end; row = next) {
+    const std::int64_t image = row / rows, first = 4 * (row % rows);
+    next = (image + 1) * rows < end ? (image + 1) * rows : end;
+    const std::int64_t last = first + 4 * (next - row) < p.out.h ? first + 4 * (next - row) : p.out.h;
+    const float* from = output + (image * p.k + k) * p.out.area() + first * p.out.w;
+    for (std::int64_t left = (last - first) * p.out.w; left > 0; left -= piece_size, from += piece_size) {
+      const int size = static_cast<int>(left < piece_size ? left : piece_size);
+      const auto element = [from](int i, auto part) HD_INLINE_LAMBDA { return load_part(from + i, part); };
+      if (count == 0) {
+        PairSums<float> few;
+        const int some = size < 128 ? size : 128;
+        few.add_distances(some, 0, element);
+        few.flush();
+        shift = static_cast<float>(few.total_a / some);
+      }
+      sums.add_distances(size, shift, element);
+      count += size;
+    }
+  }
+  sums.flush();
+  const double distance = sums.total_a / count, squares = sums.total_b - distance * sums.total_a;
+  return {static_cast<float>(count), static_cast<float>(shift + distance), static_cast<float>(squares > 0 ? squares : 0)};
+}
+
+// Rows [begin, end) of tiles: v, then by slices of output channels m and the outputs. end_of(k) is what ends channel k,
+// written(k) is called when it is written.
 template <int run>
 void convolve_block(const Plan& p, const TileBlock<6>& in, const TileBlock<4>& out, const float* source, const float* u,
-                    const auto& end_of, float* v, float* m, float* output) {
+                    const auto& end_of, const auto& written, float* v, float* m, float* output) {
   for (int c = 0; c < p.c; ++c)
     for (int g = 0; g < p.groups; ++g)
       transform_group<6, run>(in, source + c * p.in.area(), g, v + pair_offset(p.groups, p.c, g, c), p.v_points, nullptr,
@@ -110,15 +146,19 @@ void convolve_block(const Plan& p, const TileBlock<6>& in, const TileBlock<4>& o
     for (int i = 0; i < points; ++i)
       multiply_tiles(p.groups, p.c, p.k, block, channels, v + i * p.v_points, u + i * p.u_points + std::int64_t{k0} * p.c,
                      m + i * p.m_points);
-    for (int k = 0; k < channels; ++k)
+    for (int k = 0; k < channels; ++k) {
       for (int g = 0; g < p.groups; ++g)
         finish_group<run>(out, m + pair_offset(p.groups, channels, g, k), p.m_points, end_of(k0 + k),
                           output + (k0 + k) * p.out.area(), g, 2 * p.out.area() * sizeof(float));
+      written(k0 + k);
+    }
     k0 += channels, block = next;
   }
 }
 
-void convolve(const Plan& p, const float* source, const float* u, const auto& end_of, float* output, char* rooms, bool backwards = false) {
+// moments [k, blocks] where not null. `backwards`: from the last block to the first.
+void convolve(const Plan& p, const float* source, const float* u, const auto& end_of, float* output, char* rooms,
+              bool backwards = false, PartialMoments<float>* moments = nullptr) {
   with_run(p.in, p.out, [&](auto run) {
     parallel_chunks(p.blocks, [&](std::int64_t chunk, int worker) {
       const std::int64_t index = backwards ? p.blocks - 1 - chunk : chunk;
@@ -126,8 +166,11 @@ void convolve(const Plan& p, const float* source, const float* u, const auto& en
       const std::int64_t begin = index * p.block, end = begin + p.block < p.tile_rows ? begin + p.block : p.tile_rows;
       const TileBlock<6> in(p.in, p.c, begin, end, p.groups, mine + p.in_table);
       const TileBlock<4> out(p.out, p.k, begin, end, p.groups, mine + p.out_table);
-      convolve_block<run>(p, in, out, source, u, end_of, reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine + p.m),
-                          output);
+      const auto written = [&](int k) HD_INLINE_LAMBDA {
+        if (moments) moments[k * p.blocks + index] = moments_of(p, output, begin, end, k);
+      };
+      convolve_block<run>(p, in, out, source, u, end_of, written, reinterpret_cast<float*>(mine),
+                          reinterpret_cast<float*>(mine + p.m), output);
     });
   });
 }
@@ -143,6 +186,18 @@ void convolve(const ConvShape& s, ConvPass pass, const float* source, const floa
 
 void forward(Stream, const ConvShape& s, const float* x, const float* weight, const float* bias, float* y, void* workspace) {
   convolve(s, ConvPass::forward, x, weight, bias, y, workspace);
+}
+int moment_parts(const ConvShape& s, bool drops) {
+  return drops ? 0 : static_cast<int>(Plan(s, ConvPass::forward).blocks);
+}
+void forward_to_norm(Stream, const ConvShape& s, const NormFusion& fusion, const float* x, const float* weight, const float* bias,
+                     float* y, PartialMoments<float>* moments, void* workspace) {
+  const Plan p(s, ConvPass::forward);
+  auto* const u = static_cast<float*>(workspace);
+  char* const rooms = static_cast<char*>(workspace) + p.u_bytes();
+  transform_weights(p, s, ConvPass::forward, weight, u);
+  const float low = fusion.relu_before ? 0 : -std::numeric_limits<float>::infinity();
+  convolve(p, x, u, [=](int k) HD_INLINE_LAMBDA { return ThroughRelu{bias ? bias[k] : 0, low}; }, y, rooms, false, moments);
 }
 void grad_input(Stream, const ConvShape& s, const float* dy, const float* weight, float* dx, void* workspace) {
   convolve(s, ConvPass::grad_input, dy, weight, nullptr, dx, workspace);
@@ -179,7 +234,8 @@ bool inference_serves(const ConvShape& s) {
   return winograd_pays(s) && !by_images(s) && serves(s, ConvPass::forward);
 }
 
-constexpr ConvAlgorithm<float, WinogradConv> table{serves, {workspace, forward, grad_input, nullptr}};
+constexpr ConvAlgorithm<float, WinogradConv> table{serves,
+                                                   {workspace, forward, grad_input, nullptr, moment_parts, forward_to_norm}};
 constexpr ConvInferenceKernels inference_table{inference_serves, prepared_bytes, prepare, inference_workspace, inference};
 
 }  // namespace

@@ -165,6 +165,28 @@ template <class T> struct Statistics {
   }
 };
 
+// Of several parts of a channel.
+struct JoinedMoments {
+  double count = 0, mean = 0, squares = 0;
+
+  // Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+  void add(double size, double part_mean, double part_squares) {
+    const double distance = part_mean - mean;
+    mean += distance * size / (count + size);
+    squares += part_squares + distance * distance * count * size / (count + size);
+    count += size;
+  }
+};
+
+// Begins with what was read or written last: the likeliest to be in a cache.
+template <class T, bool drop>
+void apply_backwards(const Kernel<T, drop>& kernel, const Partition& partition, const T* x, const T* gamma, const T* beta,
+                     const T* mean, const T* rstd, T* y) {
+  parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
+    kernel.apply(Block(partition, kernel.s, partition.chunks() - 1 - chunk), x, gamma, beta, mean, rstd, y);
+  });
+}
+
 template <class T>
 void forward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta, T eps,
              const RunningStatistics<T>& running, T* mean, T* rstd, T* y, void* workspace) {
@@ -193,23 +215,33 @@ void forward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T*
       kernel.apply(block, x, gamma, beta, mean, rstd, y);
     });
     if (partition.image_blocks == 1) return;
-    // Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
     for (int c = 0; c < s.c; ++c) {
-      double seen = 0, m = 0, squares = 0;
+      JoinedMoments joined;
       for (int b = 0; b < partition.image_blocks; ++b) {
         const Partial& partial = partials[std::int64_t{b} * s.c + c];
-        const double size = static_cast<double>(std::min(partition.images, s.n - b * partition.images)) * static_cast<double>(s.inner);
-        const double distance = partial.a - m;
-        m += distance * size / (seen + size);
-        squares += partial.b + distance * distance * seen * size / (seen + size);
-        seen += size;
+        const int images = std::min(partition.images, s.n - b * partition.images);
+        joined.add(static_cast<double>(images) * static_cast<double>(s.inner), partial.a, partial.b);
       }
-      statistics.finish(c, count, m, squares);
+      statistics.finish(c, count, joined.mean, joined.squares);
     }
-    parallel_chunks(partition.chunks(), [&](std::int64_t chunk, int) {
-      // Backwards: what was read last is the likeliest to be in a cache.
-      kernel.apply(Block(partition, s, partition.chunks() - 1 - chunk), x, gamma, beta, mean, rstd, y);
-    });
+    apply_backwards(kernel, partition, x, gamma, beta, mean, rstd, y);
+  });
+}
+
+template <class T>
+void forward_from_moments(Stream, const BatchNormShape& s, const NormFusion& fusion, const PartialMoments<T>* moments, int parts,
+                          const T* x, const T* gamma, const T* beta, T eps, const RunningStatistics<T>& running, T* mean, T* rstd,
+                          T* y) {
+  const Neighbours<T> neighbours(fusion);
+  const Statistics<T> statistics{eps, running, mean, rstd};
+  if (running.batches) ++*running.batches;
+  for (int c = 0; c < s.c; ++c) {
+    JoinedMoments joined;
+    for (int i = 0; i < parts; ++i, ++moments) joined.add(moments->count, moments->mean, moments->squares);
+    statistics.finish(c, joined.count, joined.mean, joined.squares);
+  }
+  with_drop(neighbours, [&]<bool drop>() {
+    apply_backwards(Kernel<T, drop>{s, neighbours, nullptr}, Partition(s), x, gamma, beta, mean, rstd, y);
   });
 }
 
@@ -275,7 +307,7 @@ void backward(Stream, const BatchNormShape& s, const NormFusion& fusion, const T
   });
 }
 
-template <class T> constexpr BatchNormKernels<T> table{workspace<T>, forward<T>, inference<T>, backward<T>};
+template <class T> constexpr BatchNormKernels<T> table{workspace<T>, forward<T>, inference<T>, backward<T>, forward_from_moments<T>};
 
 }  // namespace
 

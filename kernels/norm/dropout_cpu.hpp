@@ -8,14 +8,12 @@
 #include <type_traits>
 
 #include "kernels/norm/norm.hpp"
+#include "kernels/norm/pair_sums.hpp"
 #include "kernels/random/philox_vector.hpp"
 #include "kernels/vector.hpp"
 
 namespace heddle::kernels {
 namespace {
-
-/// Elements that kernels with dropout take at a time.
-inline constexpr int piece_size = 1024;
 
 template <class T> class DropoutFactors {
  public:

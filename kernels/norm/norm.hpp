@@ -35,8 +35,8 @@ struct NormFusion {
   Dropout before{};
   bool relu_after = false;
   Dropout after{};
-  /// GPU, batch norm: x is z already, relu_before and `before` having been applied by a convolution; a dropout there takes a
-  /// relu_before, so that z says what was kept.
+  /// Batch norm: x is z already, relu_before and `before` having been applied by a convolution; a dropout there (GPU only) takes
+  /// a relu_before, so that z says what was kept.
   bool before_applied = false;
   /// CPU, float, inner > 1: where not null, forward leaves here which single elements were kept, and backward reads them
   /// instead of drawing them again; kept_bytes(n * c, inner) bytes.
@@ -80,7 +80,7 @@ template <class T> struct BatchNormKernels {
   /// fixed_statistics: the gradient of inference, where mean and rstd do not depend on x.
   void (*backward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* dy, const T* gamma, const T* beta,
                    const T* mean, const T* rstd, bool fixed_statistics, T* dx, T* dgamma, T* dbeta, void* workspace);
-  /// forward of an x whose moments [c, parts] are known (Conv2dKernels::forward_to_norm). GPU only, elsewhere null.
+  /// forward of an x whose moments [c, parts] are known (Conv2dKernels::forward_to_norm). Naive tables may lack it.
   void (*forward_from_moments)(Stream, const BatchNormShape&, const NormFusion&, const PartialMoments<T>* moments, int parts,
                                const T* x, const T* gamma, const T* beta, T eps, const RunningStatistics<T>&, T* mean, T* rstd,
                                T* y) = nullptr;

@@ -5,9 +5,6 @@
 //     apply:    y = after(relu((z - mean) * scale + bias))
 //     sums:     sums of g and of g * (z - mean)
 //     gradient: dx = (g * k1 - k2 - (z - mean) * k3) through the neighbours before
-// Variance by one pass: with the mean of a first part of the data as shift, the relative error is at most the rounding error
-// times (size of all / size of that part), whatever the data, since the squared distance of a part's mean from the whole's is
-// at most variance * all / part. Partial sums are kept in lanes for about a thousand elements, then added up in double.
 #pragma once
 
 #include <cstdint>
@@ -16,31 +13,11 @@
 
 #include "kernels/norm/dropout_cpu.hpp"
 #include "kernels/norm/norm.hpp"
+#include "kernels/norm/pair_sums.hpp"
 #include "kernels/vector.hpp"
 
 namespace heddle::kernels {
 namespace {
-
-/// A pair of sums: a vector of lanes each, emptied into doubles now and then.
-template <class T> struct PairSums {
-  Vec<T> a = {}, b = {};
-  int pending = 0;
-  double total_a = 0, total_b = 0;
-
-  /// Takes the sums over `count` elements, held in four vectors each.
-  HD_INLINE void add(const Vec<T> (&more_a)[4], const Vec<T> (&more_b)[4], int count) {
-    a += (more_a[0] + more_a[1]) + (more_a[2] + more_a[3]);
-    b += (more_b[0] + more_b[1]) + (more_b[2] + more_b[3]);
-    pending += count;
-    if (pending >= piece_size) flush();
-  }
-  HD_INLINE void flush() {
-    total_a += sum<T>(a);
-    total_b += sum<T>(b);
-    a = b = Vec<T>{};
-    pending = 0;
-  }
-};
 
 /// NormFusion as the kernels use it: relu raises to `low`, which is minus infinity where there is none.
 template <class T> struct Neighbours {
@@ -96,13 +73,7 @@ template <class T, bool element, bool drop> struct Lines {
   }
 
   static HD_INLINE void moments(const Piece<T>& piece, int count, const T* x, T shift, PairSums<T>& sums) {
-    V a[4] = {}, b[4] = {};
-    each_vector<T, 4>(count, [&](int i, auto part, auto u) HD_INLINE_LAMBDA {
-      const V d = keep_part<T>(input(piece, x, i, part) - shift, part);
-      a[u] += d;
-      b[u] += d * d;
-    });
-    sums.add(a, b, count);
+    sums.add_distances(count, shift, [&](int i, auto part) HD_INLINE_LAMBDA { return input(piece, x, i, part); });
   }
 
   static HD_INLINE void apply(const Piece<T>& piece, const AffineMap<T>& map, int count, const T* x, T* y) {

@@ -1,5 +1,5 @@
-// What a convolution does for a batch norm behind it, and that one with it, on a GPU: z and its moments in the convolution's
-// own launch; the norm from these; gradients by input and weights with one launch less.
+// What a convolution does for a batch norm behind it, and that one with it: z and its moments in the convolution's own pass; the
+// norm from these; on a GPU, gradients by input and weights with one launch less.
 #include <cmath>
 #include <vector>
 
@@ -49,7 +49,7 @@ void check_forward(const Backend<Conv2dKernels<T>>& backend, const ConvShape& s,
   auto x = backend.buffer(data.x), weight = backend.buffer(data.weight), bias = backend.buffer(data.bias);
   Workspace workspace(backend.where, table.workspace(s, ConvPass::forward));
   Output<T> y(backend.where, s.y_size()), z(backend.where, s.y_size());
-  const int parts = table.moment_parts(s);
+  const int parts = table.moment_parts(s, fusion.before.p > 0);
   REQUIRE(parts > 0);
   Output<T> moments(backend.where, std::int64_t{3} * s.k * parts);
   table.forward({}, s, x, weight, bias.get(), y.get(), workspace.get());
@@ -108,6 +108,8 @@ void check_all() {
       INFO(backend.name << ", precision " << static_cast<int>(s.precision) << ", " << describe(s));
       if (backend.table->moment_parts)
         for (const NormFusion& fusion : fusions()) {
+          // A GPU's kernels do this for all shapes, a CPU's for some.
+          if (backend.where == Where::host && backend.table->moment_parts(s, fusion.before.p > 0) == 0) continue;
           INFO("relu " << fusion.relu_before << ", dropout " << fusion.before.p << ", planes " << fusion.before.planes);
           check_forward(backend, s, fusion);
           ++served;
@@ -117,7 +119,7 @@ void check_all() {
 #if defined(HEDDLE_TEST_CUDA)
   CHECK(served > 0);
 #else
-  CHECK(served == 0);
+  CHECK((served > 0) == (sizeof(T) == 4));
 #endif
 }
 
@@ -136,6 +138,7 @@ TEST_CASE("batch norm from a convolution's moments is batch norm", "[norm][batch
     if (!table.forward_from_moments) continue;
     for (const BatchNormShape& s : shapes)
       for (NormFusion fusion : fusions()) {
+        if (backend.where == Where::host && fusion.before.p > 0) continue;  // a CPU's convolution drops nothing
         INFO(backend.name << " [" << s.n << ", " << s.c << ", " << s.inner << "], relu " << fusion.relu_before << ", dropout "
                           << fusion.before.p << ", planes " << fusion.before.planes);
         fusion.relu_after = true;

@@ -35,12 +35,10 @@ Tensor Sequential::forward(const Tensor& x) {
         i += fused.count;
         continue;
       }
-      if (y.device().is_cuda()) {
-        if (const LinkedConv linked = find_linked_conv(rest); linked.count > 1) {
-          y = linked(y, observed() ? label_of(rest.first(linked.count)) : Label{});
-          i += linked.count;
-          continue;
-        }
+      if (const LinkedConv linked = find_linked_conv(rest); linked.count > 1) {
+        y = linked(y, observed() ? label_of(rest.subspan(1, linked.count - 1)) : Label{});
+        i += linked.count;
+        continue;
       }
       const FusedNorm fused = find_fused_norm(rest);
       if (fused.count > 1) {

@@ -84,10 +84,14 @@ LinkedConv find_linked_conv(std::span<const std::shared_ptr<Module>> modules) {
 }
 
 Tensor LinkedConv::operator()(const Tensor& x, const Label& label) const {
-  const Scope scope(label.name, label.kind, x);
   detail::ConvMoments handed;
-  const Tensor z = conv->to_norm(x, neighbours, handed);
-  return scope.output(handed.parts > 0 ? norm->from_conv(z, handed) : norm->with_neighbours(z, neighbours, label));
+  const Tensor z = [&] {
+    const Scope scope(conv->path(), conv->type_name(), x);
+    return scope.output(conv->to_norm(x, neighbours, handed));
+  }();
+  if (handed.parts == 0) return norm->with_neighbours(z, neighbours, label);
+  const Scope scope(label.name, label.kind, z);
+  return scope.output(norm->from_conv(z, handed));
 }
 
 Label label_of(std::span<const std::shared_ptr<Module>> modules) {

@@ -38,11 +38,11 @@ struct LinkedConv {
   NormNeighbours neighbours;
   std::size_t count = 0;  ///< modules it stands for
 
-  /// Their forward; `label` is what observers know them by.
+  /// Their forward; `label` is what observers know all but the convolution by.
   Tensor operator()(const Tensor& x, const Label& label) const;
 };
 
-/// convolution and then as find_fused_norm(), with a batch norm in training: for x on a GPU, where the first hands the second its
+/// convolution and then as find_fused_norm(), with a batch norm in training: where kernels can, the first hands the second its
 /// moments (ops/conv_norm.hpp).
 LinkedConv find_linked_conv(std::span<const std::shared_ptr<Module>> modules);
 

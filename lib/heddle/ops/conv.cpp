@@ -114,7 +114,7 @@ bool forward_to_norm(const ConvShape& s, const Tensor& x, const Tensor& weight, 
   if (s.depthwise()) return false;
   return visit_floating(x.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
     const auto& table = kernels_for<kernels::Conv2dKernels<T>>(x.device());
-    const int parts = table.moment_parts ? table.moment_parts(s) : 0;
+    const int parts = table.moment_parts ? table.moment_parts(s, neighbours.dropout_before.p > 0) : 0;
     if (parts == 0) return false;
     handed.fusion = fusion_of(neighbours, "batch_norm", y, std::int64_t{s.out_h()} * s.out_w());
     handed.fusion.before_applied = true;

@@ -1,6 +1,6 @@
 // Convolution with the batch norm and activations behind it. Internal: Sequential finds such neighbours.
 //
-// In evaluation the two are one op. In training, where a GPU's kernels share work between them, they are two ops with a gradient
+// In evaluation the two are one op. In training, where kernels share work between them, they are two ops with a gradient
 // each: the convolution applies the norm's ReLU and dropout as it stores, and leaves the moments of what it stored, so that the
 // norm need not read it for them. What lies between the two is seen by nobody else.
 #pragma once
