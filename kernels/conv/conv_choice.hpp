@@ -14,13 +14,14 @@ HD_INLINE bool winograd_pays(const ConvShape& s) {
   return choice == ConvChoice::winograd || (choice == ConvChoice::automatic && s.c >= 3 && s.k >= 3 && s.c + s.k >= 12);
 }
 
-/// Whether a vector of small images is better than rows of tiles: their sizes are no whole tiles, or they are dilated, and
-/// nearly all lanes have an image.
+/// Whether a vector of small images is better than rows of tiles: they are dilated, which rows of tiles do not serve, or their
+/// sizes are no whole tiles and nearly all lanes have an image. An image's results must not depend on how many others there
+/// are, since networks run in blocks of a batch: both ways compute the same to the bit, but nothing else does.
 HD_INLINE bool by_images(const ConvShape& s) {
-  const bool dilated = s.dilation_h > 1 || s.dilation_w > 1;
-  const bool tiles = !dilated && s.pad_h == 1 && s.pad_w == 1 && s.w % 4 == 0;
+  if (s.dilation_h > 1 || s.dilation_w > 1) return true;
+  const bool tiles = s.pad_h == 1 && s.pad_w == 1 && s.w % 4 == 0;
   const int vectors = (s.n + lanes<float> - 1) / lanes<float>;
-  return !tiles && (s.n * 4 >= vectors * lanes<float> * 3 || (dilated && conv_choice() == ConvChoice::winograd));
+  return !tiles && s.n * 4 >= vectors * lanes<float> * 3;
 }
 
 }  // namespace

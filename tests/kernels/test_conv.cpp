@@ -280,4 +280,32 @@ TEST_CASE("conv: same bits on any number of threads, and again", "[conv]") {
   set_num_threads(before);
 }
 
+// Networks run in blocks of a batch, whose values are those of the whole batch to the bit (lib/heddle/nn/blocks.hpp).
+TEST_CASE("conv: an image's results do not depend on how many others there are", "[conv]") {
+  for (ConvShape s : {square(37, 8, 7, 12, 3, 1, 1, 1), square(37, 9, 7, 12, 3, 1, 0, 1), square(37, 8, 9, 12, 3, 1, 1, 2),
+                      square(37, 6, 13, 7, 3, 1, 2, 3), square(37, 3, 16, 16, 3, 1, 1, 1), square(37, 8, 8, 16, 3, 1, 1, 1),
+                      square(37, 12, 7, 9, 1, 2, 0, 1), square(37, 12, 4, 9, 1, 1, 1, 1), square(37, 12, 1, 9, 1, 1, 0, 1),
+                      square(37, 12, 18, 9, 1, 2, 0, 1), square(37, 4, 9, 6, 3, 2, 1, 1)}) {
+    const ConvData<float> data(s);
+    for (const auto& backend : backends<Conv2dKernels<float>>()) {
+      if (backend.where == Where::device) continue;
+      INFO(backend.name << ", " << describe(s));
+      ConvData<float> some = data;
+      const auto whole = run_conv(backend, some, true);
+      for (int n : {1, 8, 16}) {
+        ConvShape part = s;
+        part.n = n;
+        const std::int64_t last = s.n - n;
+        ConvData<float> block(part);
+        block.weight = data.weight, block.bias = data.bias;
+        std::copy_n(data.x.end() - part.x_size(), part.x_size(), block.x.begin());
+        std::copy_n(data.dy.end() - part.y_size(), part.y_size(), block.dy.begin());
+        const auto got = run_conv(backend, block, true);
+        REQUIRE(std::memcmp(got.y.data(), &whole.y[last * s.y_size() / s.n], got.y.size() * sizeof(float)) == 0);
+        REQUIRE(std::memcmp(got.dx.data(), &whole.dx[last * s.x_size() / s.n], got.dx.size() * sizeof(float)) == 0);
+      }
+    }
+  }
+}
+
 }  // namespace heddle::test
