@@ -6,7 +6,7 @@
 // Width 7 fills two tiles as well as one and three quarters can; 9 x 9 with dilation 2 makes four whole tiles.
 #pragma once
 
-#include "kernels/conv/transpose.hpp"
+#include "kernels/conv/image_lanes.hpp"
 #include "kernels/conv/winograd_transform.hpp"
 
 namespace heddle::kernels {
@@ -33,51 +33,8 @@ struct ImageTiles {
     return (std::int64_t{y} * staged_w() + x) * width;
   }
   /// Where each pixel of the plane is in staged.
-  void list_pixels(int* places) const {
-    for (int y = 0; y < h; ++y)
-      for (int x = 0; x < w; ++x) places[y * w + x] = ((y + pad_h) * staged_w() + x + pad_w) * width;
-  }
+  void list_pixels(int* places) const { list_places(h, w, pad_h, pad_w, staged_w(), places); }
 };
-
-/// f(first pixel) for vectors of pixels that cover a plane; the last overlaps the one before. Planes hold one at least.
-template <class F>
-HD_INLINE void each_pixel_vector(int area, F f) {
-  for (int p = 0; p < area; p += width) f(p + width <= area ? p : area - width);
-}
-
-/// Planes of `images` images, image_stride elements apart, to staged; what lies `ahead` further is fetched into the cache.
-inline void stage_images(const float* plane, std::int64_t image_stride, int images, int area, const int* places, float* staged,
-                         std::int64_t ahead) {
-  each_pixel_vector(
-      area, [&](int p) __attribute__((always_inline)) {
-        Floats v[width];
-        if (images == width)
-          unroll<width>([&](auto i) __attribute__((always_inline)) {
-            const float* const from = plane + i * image_stride + p;
-            __builtin_prefetch(from + ahead);
-            v[i] = load(from);
-          });
-        else
-          unroll<width>([&](auto i) __attribute__((always_inline)) {
-            v[i] = i < images ? load(plane + i * image_stride + p) : Floats{};
-          });
-        transpose(v);
-        unroll<width>([&](auto j) __attribute__((always_inline)) { store<float>(staged + places[p + j], v[j]); });
-      });
-}
-/// The way back.
-inline void unstage_images(const float* staged, const int* places, int area, int images, float* plane,
-                           std::int64_t image_stride) {
-  each_pixel_vector(
-      area, [&](int p) __attribute__((always_inline)) {
-        Floats v[width];
-        unroll<width>([&](auto j) __attribute__((always_inline)) { v[j] = load(staged + places[p + j]); });
-        transpose(v);
-        unroll<width>([&](auto i) __attribute__((always_inline)) {
-          if (i < images) store<float>(plane + i * image_stride + p, v[i]);
-        });
-      });
-}
 
 /// A tile's points: the vector of point i goes to out[i * point_stride]. in == 6: inputs; in == 4: gradients of outputs, and
 /// `sum` [width] has the sums of pixels added to it.

@@ -3,11 +3,13 @@
 // A plane is copied into a buffer with its padding around it (5 KiB for 32 x 32: the first cache), where every tap is a
 // shifted load. The gradient by x is the same correlation, of dy set apart by the stride and with the filter turned round.
 // The gradient by the weights keeps one sum for each tap in a register, over all images of a channel.
+// Small planes go by vectors of images instead (depthwise_images.hpp).
 // 3 x 3: 18 operations for 8 bytes moved (12 backward by weights), 2 operations a byte: bound by memory.
 #include <algorithm>
 
 #include "heddle/base/parallel.hpp"
 #include "kernels/depthwise/depthwise.hpp"
+#include "kernels/depthwise/depthwise_images.hpp"
 #include "kernels/depthwise/depthwise_lines.hpp"
 
 namespace heddle::kernels {
@@ -18,6 +20,20 @@ constexpr std::int64_t chunk_elements = 16384;
 
 bool plain_3x3(const ConvShape& s) {
   return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
+}
+// The two sides of such a convolution of small planes: x's and y's, or for the gradient of x dy's and dx's.
+struct SmallPlanes {
+  SmallPlane from, to;
+  SmallPlanes(const ConvShape& s, bool back)
+      : from(back ? SmallPlane{s.out_h(), s.out_w(), 2 - s.pad_h, 2 - s.pad_w} : SmallPlane{s.h, s.w, s.pad_h, s.pad_w}),
+        to(back ? SmallPlane{s.h, s.w, 0, 0} : SmallPlane{s.out_h(), s.out_w(), 0, 0}) {}
+};
+// Whether vectors of images are to do it. Not a question of how many images there are: an image's results do not depend on
+// the others'.
+template <class T> bool by_images(const ConvShape& s) {
+  if (sizeof(T) != 4 || !plain_3x3(s) || s.k != s.c || s.pad_h > 2 || s.pad_w > 2) return false;
+  const SmallPlanes planes(s, false);
+  return planes.from.fits() && planes.to.fits();
 }
 std::int64_t planes_per_chunk(const ConvShape& s) {
   return std::max<std::int64_t>(1, chunk_elements / std::max<std::int64_t>(1, std::int64_t{s.h} * s.w));
@@ -36,6 +52,11 @@ template <class T>
 void forward(Stream, const ConvShape& s, const T* x, const T* weight, const T* bias, T* y, void*) {
   const int m = s.k / s.c, taps = s.kh * s.kw, out_h = s.out_h(), out_w = s.out_w();
   const std::int64_t in = std::int64_t{s.h} * s.w, out = std::int64_t{out_h} * out_w;
+  if constexpr (sizeof(T) == 4)
+    if (by_images<T>(s)) {
+      const SmallPlanes planes(s, false);
+      return correlate_images(s.n, s.c, planes.from, planes.to, x, weight, false, bias, y);
+    }
   const bool fast = plain_3x3(s) && out_w >= lanes<T>;
   parallel_for(std::int64_t{s.n} * s.c, planes_per_chunk(s), [&](std::int64_t begin, std::int64_t end) {
     const PaddedPlane<T> buffer(s.h + 2 * s.pad_h, s.w + 2 * s.pad_w);
@@ -63,6 +84,11 @@ template <class T> void grad_input(Stream, const ConvShape& s, const T* dy, cons
   const int m = s.k / s.c, taps = s.kh * s.kw, out_h = s.out_h(), out_w = s.out_w();
   const int reach_h = s.dilation_h * (s.kh - 1), reach_w = s.dilation_w * (s.kw - 1);
   const std::int64_t in = std::int64_t{s.h} * s.w, out = std::int64_t{out_h} * out_w;
+  if constexpr (sizeof(T) == 4)
+    if (by_images<T>(s)) {
+      const SmallPlanes planes(s, true);
+      return correlate_images(s.n, s.c, planes.from, planes.to, dy, weight, true, nullptr, dx);
+    }
   const bool fast = plain_3x3(s) && m == 1 && s.w >= lanes<T>;
   parallel_for(std::int64_t{s.n} * s.c, planes_per_chunk(s), [&](std::int64_t begin, std::int64_t end) {
     const PaddedPlane<T> buffer(s.h + reach_h, s.w + reach_w, m);  // one copy for each of the channel's m outputs
@@ -98,7 +124,8 @@ void grad_weight(Stream, const ConvShape& s, const T* x, const T* dy, T* dweight
   };
   double* partials = static_cast<double*>(workspace);  // [image_blocks, k, taps + 1]
   parallel_chunks(std::int64_t{image_blocks(s)} * s.k, [&](std::int64_t chunk, int) {
-    const int o = static_cast<int>(chunk % s.k), first = static_cast<int>(chunk / s.k) * images, last = std::min(first + images, s.n);
+    const int o = static_cast<int>(chunk % s.k), last = std::min((static_cast<int>(chunk / s.k) + 1) * images, s.n);
+    int first = static_cast<int>(chunk / s.k) * images;
     const int padded_w = s.w + 2 * s.pad_w, whole_w = (out_w + lanes<T> - 1) / lanes<T> * lanes<T>;
     const bool direct = fast && whole_w == out_w;  // dy can be read where it is
     const PaddedPlane<T> buffer(s.h + 2 * s.pad_h, padded_w);
@@ -108,6 +135,19 @@ void grad_weight(Stream, const ConvShape& s, const T* x, const T* dy, T* dweight
       list[t] = {T(0), std::int64_t{t / s.kw} * s.dilation_h * padded_w + t % s.kw * s.dilation_w};
     const int positions = (out_h - 1) * s.stride_h * padded_w + (out_w - 1) * s.stride_w + 1;
     TapSums<T> sums(taps);
+    if constexpr (sizeof(T) == 4)
+      if (by_images<T>(s)) {
+        const SmallPlanes planes(s, false);
+        const StagedPlane staged_x(planes.from), staged_dy(planes.to);
+        for (int n = first; n < last; n += lanes<T>) {
+          const int some = std::min(lanes<T>, last - n);
+          staged_x.fill(x, s.c, o, n, some);
+          staged_dy.fill(dy, s.k, o, n, some);
+          sums.add_images([&](int i, int j) { return staged_x.at(i, j); }, [&](int i, int j) { return staged_dy.at(i, j); }, out_h,
+                          out_w);
+        }
+        first = last;
+      }
     for (int n = first; n < last; ++n) {
       const T* from = dy + (std::int64_t{n} * s.k + o) * out;
       // A channel's planes lie too far apart for the hardware to foresee the next.

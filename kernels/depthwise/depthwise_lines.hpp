@@ -171,6 +171,20 @@ template <class T> class TapSums {
     added(out_h * dy_pitch);
   }
 
+  /// 3 x 3, undilated, stride 1, of planes of as many images as a vector has lanes: vectors of pixels x(y, x) and dy(y, x).
+  template <class X, class Dy> void add_images(X x, Dy dy, int out_h, int out_w) {
+    Vec<T> s[10];
+    unrolled<10>([&](auto i) HD_INLINE_LAMBDA { s[i] = load(lanes_.get() + i * lanes<T>); });
+    for (int i = 0; i < out_h; ++i)
+      for (int j = 0; j < out_w; ++j) {
+        const Vec<T> d = load(dy(i, j));
+        unrolled<9>([&](auto t) HD_INLINE_LAMBDA { s[t] += d * load(x(i + t / 3, j + t % 3)); });
+        s[9] += d;
+      }
+    unrolled<10>([&](auto i) HD_INLINE_LAMBDA { store(lanes_.get() + i * lanes<T>, s[i]); });
+    added(out_h * out_w * lanes<T>);
+  }
+
   /// The sums of the taps, then of dy.
   const double* totals() {
     flush();

@@ -41,6 +41,10 @@ std::vector<ConvShape> shapes() {
             add({.n = 2, .c = 2, .h = 11, .w = 19, .k = 2 * multiplier, .kh = k, .kw = k == 5 ? 3 : k, .stride_h = stride,
                  .stride_w = stride == 3 ? 1 : stride, .pad_h = pad, .pad_w = pad == 2 ? 1 : pad, .dilation_h = dilation,
                  .dilation_w = dilation == 2 && k == 2 ? 3 : dilation});
+  // Planes narrower than a vector go by vectors of images on the CPU: full ones and a rest.
+  add({.n = 35, .c = 17, .h = 4, .w = 4, .k = 17, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1});
+  add({.n = 21, .c = 3, .h = 9, .w = 7, .k = 3, .kh = 3, .kw = 3, .pad_h = 0, .pad_w = 2});
+  add({.n = 16, .c = 2, .h = 7, .w = 5, .k = 2, .kh = 3, .kw = 3, .pad_h = 2, .pad_w = 0});
   add({.n = 9, .c = 20, .h = 16, .w = 16, .k = 20, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1});
   return all;
 }
