@@ -4,31 +4,44 @@
     conv_bench --benchmark_filter='/auto/threads:1' --benchmark_repetitions=9 --benchmark_out=conv.json
     roofline_table.py conv.json [more.json ...]
 
-A row is a layer; a column, a pass: milliseconds and the share of the time that the machine's multiply-adds or its copy
-bandwidth allow for, as the program measured them at start. The least of all repetitions counts; on one thread that of
-processor time, which other work on the machine disturbs least.
+A row is a layer; a column, a pass: milliseconds and the share of them that the machine's multiply-adds or its copy
+bandwidth allow for, whichever takes longer. Of several files, the least time of a kernel counts, and the most that any
+of the programs measured of the machine at its start; on one thread the time is the processor's, which other work on the
+machine disturbs least.
 """
 import argparse
 import json
 
 
-def least_times(paths):
-    """{layer: {pass: (milliseconds, share)}}; names are pass/layer[/algorithm]/threads:N[/...]."""
-    table = {}
+def read(paths):
+    """The runs, and what the machine can do: {("GFLOP/s" or "GB/s", threads): rate}."""
+    runs, machine = [], {}
     for path in paths:
         with open(path) as file:
-            runs = json.load(file)["benchmarks"]
-        for run in runs:
-            if run.get("run_type") != "iteration" or "% roofline" not in run:
-                continue
-            parts = run["name"].split("/")
-            threads = next(part for part in parts if part.startswith("threads:"))
-            nanoseconds = run["cpu_time"] if threads == "threads:1" else run["real_time"]
-            # The program's rate is that of real time.
-            share = run["% roofline"] * run["real_time"] / nanoseconds
-            passes = table.setdefault(parts[1], {})
-            if parts[0] not in passes or nanoseconds < passes[parts[0]][0] * 1e6:
-                passes[parts[0]] = (nanoseconds / 1e6, share)
+            content = json.load(file)
+        runs += [run for run in content["benchmarks"] if run.get("run_type") == "iteration"]
+        for name, value in content["context"].items():
+            unit, _, rest = name.partition(" on ")
+            if unit in ("GFLOP/s", "GB/s"):
+                key = unit, int(rest.split()[0])
+                machine[key] = max(machine.get(key, 0), float(value))
+    return runs, machine
+
+
+def least_times(paths):
+    """{layer: {pass: (milliseconds, per cent)}}; names are pass/layer[/algorithm]/threads:N[/...]."""
+    runs, machine = read(paths)
+    table = {}
+    for run in runs:
+        parts = run["name"].split("/")
+        threads = next(int(part.removeprefix("threads:")) for part in parts if part.startswith("threads:"))
+        ms = run["cpu_time" if threads == 1 else "real_time"] * 1e-6
+        # The program's rates are those of real time.
+        work = {unit: run.get(unit, 0) * run["real_time"] * 1e-9 for unit in ("GFLOP/s", "GB/s")}
+        least = max(amount / machine[unit, threads] for unit, amount in work.items())
+        passes = table.setdefault(parts[1], {})
+        if least > 0 and (parts[0] not in passes or ms < passes[parts[0]][0]):
+            passes[parts[0]] = ms, 100 * least / (ms * 1e-3)
     return table
 
 
