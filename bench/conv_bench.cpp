@@ -68,10 +68,17 @@ struct Operands {
         dweight(w, s.w_size()),
         dbias(w, s.k) {}
 
-  void run(const Kernels& k, Stream stream, const ConvShape& s, ConvPass pass, const float* some_dy, void* workspace) const {
-    if (pass == ConvPass::forward) k.forward(stream, s, x.next(), weight, bias, y.next(), workspace);
-    if (pass == ConvPass::grad_input) k.grad_input(stream, s, some_dy, weight, dx.next(), workspace);
-    if (pass == ConvPass::grad_weight) k.grad_weight(stream, s, x.next(), some_dy, dweight, dbias, workspace);
+  // out: y, dx or dweight.
+  void run(const Kernels& k, Stream stream, const ConvShape& s, ConvPass pass, const float* some_dy, float* out,
+           void* workspace) const {
+    if (pass == ConvPass::forward) k.forward(stream, s, x.next(), weight, bias, out, workspace);
+    if (pass == ConvPass::grad_input) k.grad_input(stream, s, some_dy, weight, out, workspace);
+    if (pass == ConvPass::grad_weight) k.grad_weight(stream, s, x.next(), some_dy, out, dbias, workspace);
+  }
+  void run(const Kernels& k, Stream stream, const ConvShape& s, ConvPass pass, void* workspace) const {
+    if (pass == ConvPass::forward) run(k, stream, s, pass, nullptr, y.next(), workspace);
+    if (pass == ConvPass::grad_input) run(k, stream, s, pass, dy.next(), dx.next(), workspace);
+    if (pass == ConvPass::grad_weight) run(k, stream, s, pass, dy.next(), dweight, workspace);
   }
 
   // The naive kernels are given what the precision makes of the factors; a bias's gradient has none.
@@ -87,8 +94,12 @@ struct Operands {
     std::vector<std::int64_t> images{0, s.n / 2, s.n - 1};
     images.erase(std::unique(images.begin(), images.end()), images.end());
     for (std::int64_t n : images) std::copy_n(&gradient[n * y_image], y_image, &some[n * y_image]);
-    run(k, {}, s, pass, Fixed<float>(where, some), workspace);
-    const auto got = pass == ConvPass::forward ? y.host() : pass == ConvPass::grad_input ? dx.host() : dweight.host();
+    // An output of its own, of NaN: others' may be right already.
+    const Fixed<float> out(where, pass == ConvPass::forward      ? s.y_size()
+                                  : pass == ConvPass::grad_input ? s.x_size()
+                                                                 : s.w_size());
+    run(k, {}, s, pass, Fixed<float>(where, some), out, workspace);
+    const auto got = out.host();
     for (std::int64_t n : images) {
       const float *x_of_n = &own_x[n * x_image], *dy_of_n = &own_dy[n * y_image];
       if (pass == ConvPass::forward) {
@@ -127,9 +138,8 @@ Ready make(const std::string& what, const Kernel& kernel, ConvShape s, ConvPass 
   own->check(what, k, s, pass, workspace);
   const double moved = static_cast<double>(s.x_size() + s.y_size() + s.w_size());
   const double flops = 2.0 * s.c / s.groups * s.kh * s.kw * static_cast<double>(s.y_size());
-  return {{.bytes = 4 * moved, .flops = flops, .precision = s.precision}, [=, &k](Stream stream) {
-            own->run(k, stream, s, pass, pass == ConvPass::forward ? nullptr : own->dy.next(), workspace);
-          }};
+  return {{.bytes = 4 * moved, .flops = flops, .precision = s.precision},
+          [=, &k](Stream stream) { own->run(k, stream, s, pass, workspace); }};
 }
 
 // On the CPU by each algorithm, elsewhere in each precision.
@@ -147,7 +157,8 @@ void add_layer(const std::string& layer, ConvShape s) {
         s.precision = precision;
         if (test::precision_of<float>(kernel, precision) != precision) continue;
         if (precision != Precision::float32 && s.kh > 3) continue;  // not every tile for tensor cores holds their patches
-        add(what + name, kernel.name, kernel.where, [=, shape = s] { return make(what, kernel, shape, pass); });
+        const std::string full = what + name;
+        add(full, kernel.name, kernel.where, [=, shape = s] { return make(full, kernel, shape, pass); });
       }
       s.precision = Precision::float32;
     }
