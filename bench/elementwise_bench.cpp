@@ -139,6 +139,30 @@ void add_copy(const std::string& name, const ElementShape& full) {
   });
 }
 
+void add_fill() {
+  add<MemoryKernels>("fill", [=](const Backend<MemoryKernels>& b) {
+    const std::int64_t count = some(b, large);
+    return ready<MemoryKernels>("fill", b,
+                                {.y = count,
+                                 .bytes = 4.0 * static_cast<double>(count),
+                                 .call = [=](const MemoryKernels& k, Stream stream, const float*, const float*, float* y,
+                                             void*) { k.fill(stream, float32, count, 2.5, y); }});
+  });
+}
+
+// y holds the doubles as pairs of floats, which are compared as such.
+void add_cast() {
+  add<MemoryKernels>("cast, float to double", [=](const Backend<MemoryKernels>& b) {
+    const std::int64_t count = some(b, large);
+    return ready<MemoryKernels>("cast", b,
+                                {.a = count,
+                                 .y = 2 * count,
+                                 .bytes = 12.0 * static_cast<double>(count),
+                                 .call = [=](const MemoryKernels& k, Stream stream, const float* x, const float*, float* y,
+                                             void*) { k.cast(stream, float32, float64, count, x, y); }});
+  });
+}
+
 void add_random(const std::string& name, bool normal) {
   using Kernels = RandomKernels<float>;
   add<Kernels>(name, [=](const Backend<Kernels>& b) {
@@ -181,6 +205,8 @@ int main(int argc, char** argv) {
   add_copy("copy, to channels last", {4, {128, 32, 32, 32}, {32768, 32, 1, 1024}, {}});
   add_copy("copy, from channels last", {4, {128, 32, 32, 32}, {32768, 1, 1024, 32}, {}});
   add_copy("copy, transpose 2048 x 2048", {2, {2048, 2048}, {1, 2048}, {}});
+  add_fill();
+  add_cast();
   add_random("uniform", false);
   add_random("normal", true);
   return run(argc, argv);

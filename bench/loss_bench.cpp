@@ -62,7 +62,7 @@ void add_kernel(const std::string& name, std::int64_t n, std::int64_t classes, i
     require_near(name + ": loss", static_cast<double>(d.loss.host()[0]), mean_loss(want), 1e-5);
     require_near(name + ": log-probabilities", d.log_p.host(), want.log_p.host(), 1e-5);
     call(k, {}, d), call(reference<Kernels>(), {}, want);
-    require_near(name, (d.*result).host(), (want.*result).host(), 1e-5);
+    require_near(name, (d.*result).host(), (want.*result).host(), 1e-4);
     require_near(name + ": totals", d.totals.host(), want.totals.host(), 1e-5 * static_cast<double>(rows));
     return Ready{{.bytes = 4.0 * accesses * static_cast<double>(rows * classes)},
                  [=, &k](Stream stream) { call(k, stream, d); }};
@@ -76,6 +76,9 @@ int main(int argc, char** argv) {
     const std::int64_t c = classes;
     add_kernel("softmax", n, c, 2, &Data::y, [](const Kernels& k, Stream stream, const Data& d) {
       k.softmax(stream, {d.shape.n, d.shape.classes, 1}, false, d.x.next(), d.y.next());
+    });
+    add_kernel("log_softmax_backward", n, c, 3, &Data::y, [](const Kernels& k, Stream stream, const Data& d) {
+      k.softmax_backward(stream, {d.shape.n, d.shape.classes, 1}, true, d.log_p, d.x.next(), d.y.next());
     });
     add_kernel("cross_entropy", n, c, 2, &Data::y,
                [](const Kernels& k, Stream stream, const Data& d) { cross_entropy(k, stream, d, d.y.next()); });
