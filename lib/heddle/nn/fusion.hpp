@@ -28,8 +28,8 @@ struct FusedConv {
   Tensor operator()(const Tensor& x, const Label& label) const;
 };
 
-/// convolution [ReLU] batch norm [ReLU] [Dropout | Dropout2d], from the first of `modules` on, none of them hooked, where all it
-/// takes are the outputs: in evaluation, with running statistics, while no gradients are recorded and nobody traces.
+/// convolution [ReLU] batch norm [ReLU] [Dropout | Dropout2d], from the first of `modules` on, none of them hooked, where all
+/// it takes are the outputs: in evaluation, with running statistics, while no gradients are recorded and nobody traces.
 FusedConv find_fused_conv(std::span<const std::shared_ptr<Module>> modules);
 
 struct LinkedConv {

@@ -19,7 +19,8 @@ struct FrozenNorm {
 };
 
 /// relu(batch_norm(relu(conv2d(x, weight, bias, options)))) as the norm says, without history: for use where no gradients are
-/// recorded. Where the kernels can, outputs pass through the norm before they are stored. Operands and errors as of the two ops.
+/// recorded. Where the kernels can, outputs pass through the norm before they are stored. Operands and errors as of the two
+/// ops.
 Tensor conv2d_frozen_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,
                           const FrozenNorm& norm);
 
@@ -30,8 +31,8 @@ struct ConvMoments {
   int parts = 0;        ///< 0: the kernels do not serve this, nothing was drawn, and conv2d_to_norm is conv2d()
 };
 
-/// dropout_before(relu_before(conv2d())) of the norm's neighbours, a dropout taking a ReLU, with the gradient still that of conv2d() alone, since
-/// batch_norm_from_conv() sends back the gradient of what the ReLU took.
+/// dropout_before(relu_before(conv2d())) of the norm's neighbours, a dropout taking a ReLU, with the gradient still that of
+/// conv2d() alone, since batch_norm_from_conv() sends back the gradient of what the ReLU took.
 Tensor conv2d_to_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,
                       const NormNeighbours& neighbours, ConvMoments& handed);
 
