@@ -17,8 +17,12 @@ std::int64_t last_size(const data::DataLoader& loader) {
 
 RecordedSteps::RecordedSteps(const data::DataLoader& loader, optim::Optimizer& optimizer,
                              std::function<void(const data::Batch&)> work)
+    : RecordedSteps(loader, std::move(work)) {
+  optimizer_ = &optimizer;
+}
+
+RecordedSteps::RecordedSteps(const data::DataLoader& loader, std::function<void(const data::Batch&)> work)
     : loader_(loader),
-      optimizer_(optimizer),
       work_(std::move(work)),
       numbers_(empty({2}, {int64, loader.dataset().device()})),
       whole_(loader.dataset().device(), std::min(loader.options().batch_size, loader.dataset().size())),
@@ -37,7 +41,7 @@ std::int64_t RecordedSteps::run(std::int64_t batch, std::uint64_t step) {
   detail::upload_bytes(numbers_.device(), on_device, numbers, sizeof numbers);
   recording.index.copy_(order_.view_of_memory(recording.index.shape(), {1}, begin));
   default_generator().begin_step(step);
-  if (recording.graph.replays()) optimizer_.before_replay();
+  if (optimizer_ && recording.graph.replays()) optimizer_->before_replay();
   recording.graph.run([&] {
     const bool gpu = numbers_.device().is_cuda();
     const detail::DeviceStep guard(gpu ? on_device : nullptr);

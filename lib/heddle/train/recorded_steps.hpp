@@ -1,4 +1,5 @@
-// A training's steps on a GPU as two recordings, one for whole batches and one for an epoch's shorter last one. Internal.
+// A training's steps on a GPU, or those of its evaluation, as two recordings, one for whole batches and one for an epoch's
+// shorter last one. Internal.
 //
 // A recorded step reads what changes from the device: the images' indices from a tensor of the recording's own, the step's
 // number (dropout's masks) and the epoch (augmentation) from two numbers, the optimizer's settings from where it keeps them.
@@ -19,6 +20,8 @@ class RecordedSteps {
  public:
   /// work turns a batch into the next weights; it ends with optimizer.step(), and is the same for batches of one size.
   RecordedSteps(const data::DataLoader& loader, optim::Optimizer& optimizer, std::function<void(const data::Batch&)> work);
+  /// Work without an optimizer.
+  RecordedSteps(const data::DataLoader& loader, std::function<void(const data::Batch&)> work);
 
   void begin_epoch(std::uint64_t epoch);
   /// Does the work for a batch of this epoch, as step number `step`. Returns the batch's size.
@@ -34,7 +37,7 @@ class RecordedSteps {
   };
 
   const data::DataLoader& loader_;
-  optim::Optimizer& optimizer_;
+  optim::Optimizer* optimizer_ = nullptr;
   std::function<void(const data::Batch&)> work_;
   Tensor numbers_;  // int64 [2]: the step, the epoch
   Tensor order_;

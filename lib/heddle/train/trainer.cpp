@@ -113,15 +113,40 @@ void prepare_meter(TrainerState& state, Device device) {
   if (state.batch == 0) state.meter.reset();
 }
 
+void evaluate_batch(nn::Module& net, const data::Batch& batch, Meter& meter) {
+  const Tensor logits = net(batch.images);
+  meter.add(logits, batch.labels, cross_entropy(logits, batch.labels));
+}
+
+// evaluate() after each epoch, from recordings.
+class RecordedEvaluation {
+ public:
+  RecordedEvaluation(nn::Module& net, const data::DataLoader& loader)
+      : net_(net), loader_(loader), meter_(loader.dataset().device()), steps_(loader, [this](const data::Batch& batch) {
+          evaluate_batch(net_, batch, meter_);
+        }) {}
+
+  Metrics operator()(std::int64_t step) {
+    EvalGuard guard(net_);
+    meter_.reset();
+    steps_.begin_epoch(0);
+    for (std::int64_t batch = 0; batch < loader_.size(); ++batch) steps_.run(batch, static_cast<std::uint64_t>(step));
+    return meter_.read();
+  }
+
+ private:
+  nn::Module& net_;
+  const data::DataLoader& loader_;
+  Meter meter_;
+  RecordedSteps steps_;
+};
+
 }  // namespace
 
 Metrics evaluate(nn::Module& net, const data::DataLoader& loader) {
   EvalGuard guard(net);
   Meter meter(loader.dataset().device());
-  for (const auto& batch : loader.epoch(0)) {
-    const Tensor logits = net(batch.images);
-    meter.add(logits, batch.labels, cross_entropy(logits, batch.labels));
-  }
+  for (const auto& batch : loader.epoch(0)) evaluate_batch(net, batch, meter);
   return meter.read();
 }
 
@@ -154,6 +179,8 @@ std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim
   std::optional<RecordedSteps> recorded;
   if (device.is_cuda() && options.record_steps && !observed())
     recorded.emplace(train, optimizer, [&](const data::Batch& batch) { loop.work(batch, state); });
+  std::optional<RecordedEvaluation> recorded_test;
+  if (recorded && test.dataset().device() == device) recorded_test.emplace(net, test);
   while (state.epoch < options.epochs) {
     prepare_meter(state, device);
     if (!loop.epoch(train, state, recorded ? &*recorded : nullptr)) break;
@@ -163,7 +190,7 @@ std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim
     check(std::isfinite(result.train.loss), "fit",
           "expected a finite loss, got {} in epoch {} (step {}): the learning rate ({}) may be too high", result.train.loss,
           result.epoch, state.step, result.lr);
-    result.test = evaluate(net, test);
+    result.test = recorded_test ? (*recorded_test)(state.step) : evaluate(net, test);
     state.history.push_back(result);
     state.epoch = result.epoch;
     state.batch = 0;
