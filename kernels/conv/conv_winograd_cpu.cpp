@@ -31,8 +31,8 @@ struct Plan {
   std::int64_t tile_rows, block, blocks;  // rows of tiles: all, of a block; number of blocks
   int groups;                             // of tiles, of a block
   int slice;                              // output channels that m holds at a time: as many blocks of the multiplication as fit
-  std::int64_t u_points, v_points, m_points;             // elements from point to point
-  std::size_t m, in_table, out_table, per_worker;        // bytes; a worker's memory begins with v
+  std::int64_t u_points, v_points, m_points;       // elements from point to point
+  std::size_t m, in_table, out_table, per_worker;  // bytes; a worker's memory begins with v
 
   Plan(const ConvShape& s, ConvPass pass) {
     const bool forward = pass == ConvPass::forward;
@@ -180,8 +180,9 @@ void convolve(const ConvShape& s, ConvPass pass, const float* source, const floa
   const Plan p(s, pass);
   auto* const u = static_cast<float*>(workspace);
   transform_weights(p, s, pass, weight, u);
-  convolve(p, source, u, [bias](int k) HD_INLINE_LAMBDA { return PlusBias{bias ? bias[k] : 0}; }, output,
-           static_cast<char*>(workspace) + p.u_bytes(), pass == ConvPass::grad_input);
+  convolve(
+      p, source, u, [bias](int k) HD_INLINE_LAMBDA { return PlusBias{bias ? bias[k] : 0}; }, output,
+      static_cast<char*>(workspace) + p.u_bytes(), pass == ConvPass::grad_input);
 }
 
 void forward(Stream, const ConvShape& s, const float* x, const float* weight, const float* bias, float* y, void* workspace) {
@@ -190,14 +191,19 @@ void forward(Stream, const ConvShape& s, const float* x, const float* weight, co
 int moment_parts(const ConvShape& s, bool drops) {
   return drops ? 0 : static_cast<int>(Plan(s, ConvPass::forward).blocks);
 }
-void forward_to_norm(Stream, const ConvShape& s, const NormFusion& fusion, const float* x, const float* weight, const float* bias,
-                     float* y, PartialMoments<float>* moments, void* workspace) {
+void forward_to_norm(Stream, const ConvShape& s, const NormFusion& fusion, const float* x, const float* weight,
+                     const float* bias, float* y, PartialMoments<float>* moments, void* workspace) {
   const Plan p(s, ConvPass::forward);
   auto* const u = static_cast<float*>(workspace);
   char* const rooms = static_cast<char*>(workspace) + p.u_bytes();
   transform_weights(p, s, ConvPass::forward, weight, u);
   const float low = fusion.relu_before ? 0 : -std::numeric_limits<float>::infinity();
-  convolve(p, x, u, [=](int k) HD_INLINE_LAMBDA { return ThroughRelu{bias ? bias[k] : 0, low}; }, y, rooms, false, moments);
+  convolve(
+      p, x, u,
+      [=](int k) HD_INLINE_LAMBDA {
+        return ThroughRelu{bias ? bias[k] : 0, low};
+      },
+      y, rooms, false, moments);
 }
 void grad_input(Stream, const ConvShape& s, const float* dy, const float* weight, float* dx, void* workspace) {
   convolve(s, ConvPass::grad_input, dy, weight, nullptr, dx, workspace);
@@ -212,17 +218,21 @@ void prepare(Stream, const ConvShape& s, const float* weight, void* prepared) {
 std::size_t inference_workspace(const ConvShape& s) {
   return Plan(s, ConvPass::forward).worker_bytes();
 }
-void inference(Stream, const ConvShape& s, const float* x, const void* prepared, const float* bias, const ConvEpilogue& e, float* y,
-               void* workspace) {
+void inference(Stream, const ConvShape& s, const float* x, const void* prepared, const float* bias, const ConvEpilogue& e,
+               float* y, void* workspace) {
   const Plan p(s, ConvPass::forward);
-  const auto *u = static_cast<const float*>(prepared);
+  const auto* u = static_cast<const float*>(prepared);
   auto* const rooms = static_cast<char*>(workspace);
   if (e.mean)
-    convolve(p, x, u, [&](int k) HD_INLINE_LAMBDA {
-      return ThroughNorm{bias ? bias[k] : 0, e.low_before, e.mean[k], e.scale[k], e.shift[k], e.low_after};
-    }, y, rooms);
+    convolve(
+        p, x, u,
+        [&](int k) HD_INLINE_LAMBDA {
+          return ThroughNorm{bias ? bias[k] : 0, e.low_before, e.mean[k], e.scale[k], e.shift[k], e.low_after};
+        },
+        y, rooms);
   else
-    convolve(p, x, u, [bias](int k) HD_INLINE_LAMBDA { return PlusBias{bias ? bias[k] : 0}; }, y, rooms);
+    convolve(
+        p, x, u, [bias](int k) HD_INLINE_LAMBDA { return PlusBias{bias ? bias[k] : 0}; }, y, rooms);
 }
 
 bool serves(const ConvShape& s, ConvPass pass) {

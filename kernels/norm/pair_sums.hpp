@@ -16,7 +16,8 @@ namespace {
 inline constexpr int piece_size = 1024;
 
 /// A pair of sums: a vector of lanes each, emptied into doubles now and then.
-template <class T> struct PairSums {
+template <class T>
+struct PairSums {
   Vec<T> a = {}, b = {};
   int pending = 0;
   double total_a = 0, total_b = 0;

@@ -34,11 +34,12 @@ TEST_CASE("conv inference: prepared weights and a norm on the outputs give what 
     return made_up<float>(static_cast<std::size_t>(count), low, high, seed);
   };
   int served = 0;
-  for (const ConvShape& s : {ConvShape{.n = 3, .c = 5, .h = 32, .w = 32, .k = 20, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
-                             ConvShape{.n = 5, .c = 16, .h = 8, .w = 8, .k = 13, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
-                             ConvShape{.n = 2, .c = 17, .h = 7, .w = 9, .k = 64, .kh = 3, .kw = 3, .pad_h = 2, .pad_w = 0},
-                             ConvShape{.n = 2, .c = 8, .h = 9, .w = 9, .k = 8, .kh = 1, .kw = 1},
-                             ConvShape{.n = 2, .c = 8, .h = 9, .w = 9, .k = 8, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2}}) {
+  for (const ConvShape& s :
+       {ConvShape{.n = 3, .c = 5, .h = 32, .w = 32, .k = 20, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+        ConvShape{.n = 5, .c = 16, .h = 8, .w = 8, .k = 13, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+        ConvShape{.n = 2, .c = 17, .h = 7, .w = 9, .k = 64, .kh = 3, .kw = 3, .pad_h = 2, .pad_w = 0},
+        ConvShape{.n = 2, .c = 8, .h = 9, .w = 9, .k = 8, .kh = 1, .kw = 1},
+        ConvShape{.n = 2, .c = 8, .h = 9, .w = 9, .k = 8, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2}}) {
     INFO(describe(s));
     if (!kernels.serves(s)) continue;
     ++served;
@@ -58,7 +59,8 @@ TEST_CASE("conv inference: prepared weights and a norm on the outputs give what 
         for (std::size_t i = 0; i < want.size(); ++i) {
           const auto k = static_cast<std::size_t>(static_cast<std::int64_t>(i) / area % s.k);
           if (epilogue.mean)
-            want[i] = std::max(std::fma(std::max(want[i], epilogue.low_before) - mean[k], scale[k], shift[k]), epilogue.low_after);
+            want[i] =
+                std::max(std::fma(std::max(want[i], epilogue.low_before) - mean[k], scale[k], shift[k]), epilogue.low_after);
         }
         kernels.forward({}, s, x.data(), prepared.get(), b, epilogue, got.data(), workspace.get());
         for (std::size_t i = 0; i < want.size(); ++i) worst = std::max(worst, std::abs(double{got[i]} - want[i]));

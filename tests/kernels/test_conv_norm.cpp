@@ -1,5 +1,5 @@
-// What a convolution does for a batch norm behind it, and that one with it: z and its moments in the convolution's own pass; the
-// norm from these; on a GPU, gradients by input and weights with one launch less.
+// What a convolution does for a batch norm behind it, and that one with it: z and its moments in the convolution's own pass;
+// the norm from these; on a GPU, gradients by input and weights with one launch less.
 #include <cmath>
 #include <vector>
 

@@ -35,10 +35,10 @@ std::vector<float> evaluate(nn::Module& net, const Tensor& x) {
 
 TEST_CASE("conv and batch norm: evaluated as one they give the same bits") {
   manual_seed(3);
-  nn::Sequential net(conv(3, 12), seasoned(12), nn::ReLU(), nn::Dropout2d({.p = 0.1}),                // norm, then relu
-                     conv(12, 16), nn::ReLU(), seasoned(16), nn::Dropout({.p = 0.1}),                 // relu, then norm
+  nn::Sequential net(conv(3, 12), seasoned(12), nn::ReLU(), nn::Dropout2d({.p = 0.1}),                    // norm, then relu
+                     conv(12, 16), nn::ReLU(), seasoned(16), nn::Dropout({.p = 0.1}),                     // relu, then norm
                      conv(16, 16, {.kernel_size = 3, .padding = 1, .bias = false}), seasoned(16, false),  // neither
-                     conv(16, 8, {.kernel_size = 1}), seasoned(8), nn::ReLU(),                        // no Winograd
+                     conv(16, 8, {.kernel_size = 1}), seasoned(8), nn::ReLU(),                            // no Winograd
                      conv(8, 8, {.kernel_size = 3, .stride = 2, .groups = 8}), nn::ReLU(), seasoned(8), nn::ReLU());
   net.train(false);
   for (const std::int64_t images : {2, 50}) {  // 50: in blocks, which share prepared weights

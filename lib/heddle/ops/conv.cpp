@@ -8,6 +8,7 @@
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/conv_norm.hpp"
 #include "heddle/ops/gemm.hpp"
+#include "heddle/ops/norm_call.hpp"
 #include "heddle/ops/prepared_weights.hpp"
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/conv_inference.hpp"

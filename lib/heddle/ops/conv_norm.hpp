@@ -40,8 +40,4 @@ Tensor conv2d_to_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
 Tensor batch_norm_from_conv(const Tensor& z, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                             const Tensor& bias, const BatchNormOptions& options, const ConvMoments& handed);
 
-/// The kernels' description of the neighbours of a norm of x, `plane` being the elements of what they take for one plane.
-/// Draws the dropouts' keys.
-kernels::NormFusion fusion_of(const NormNeighbours& neighbours, std::string_view where, const Tensor& x, std::int64_t plane);
-
 }  // namespace heddle::detail

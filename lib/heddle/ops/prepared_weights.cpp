@@ -17,9 +17,13 @@ const void* PreparedWeights::get(const void* weight, std::size_t bytes, const st
   return made.data<std::uint8_t>();
 }
 
-PreparedWeights* PreparedWeights::current() { return current_weights; }
+PreparedWeights* PreparedWeights::current() {
+  return current_weights;
+}
 
 PreparedWeights::Use::Use(PreparedWeights& weights) : before_(std::exchange(current_weights, &weights)) {}
-PreparedWeights::Use::~Use() { current_weights = before_; }
+PreparedWeights::Use::~Use() {
+  current_weights = before_;
+}
 
 }  // namespace heddle::detail
