@@ -1,6 +1,7 @@
 // The CPU's convolution algorithms, each in files of its own and compiled for each instruction set; conv_cpu.cpp chooses.
 #pragma once
 
+#include "heddle/base/inline.hpp"
 #include "heddle/base/isa.hpp"
 #include "kernels/conv/conv.hpp"
 
@@ -17,6 +18,13 @@ struct WinogradConv;              // F(4x4, 3x3): forward and gradient of x; 3 x
 struct WinogradWeightConv;        // the same for the gradient of the weights
 struct WinogradImagesConv;        // the same transforms of small images, a vector of them at a time, with any dilation
 struct WinogradImagesWeightConv;  // the same for the gradient of the weights
+
+namespace {
+/// So many bytes of a workspace, rounded up to whole cache lines.
+HD_INLINE std::int64_t aligned(std::int64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+}  // namespace
 
 /// What HEDDLE_CONV in the environment asks for.
 enum class ConvChoice { automatic, direct, winograd };

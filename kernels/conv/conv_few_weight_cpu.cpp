@@ -16,9 +16,6 @@
 namespace heddle::kernels {
 namespace {
 
-HD_INLINE std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
 HD_INLINE int smaller(int a, int b) {
   return a < b ? a : b;
 }

@@ -19,10 +19,6 @@ namespace {
 template <class T>
 constexpr int block_of = block_vectors* lanes<T>;
 
-HD_INLINE std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 template <class T>
 struct Layout {
   PixelCore core;

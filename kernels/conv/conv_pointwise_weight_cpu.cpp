@@ -19,9 +19,6 @@ namespace {
 // the second-level cache.
 constexpr int slice_pixels = 256, slice_row = slice_pixels + 16, block_floats = 96 << 10;
 
-HD_INLINE std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
 HD_INLINE int smaller(int a, int b) {
   return a < b ? a : b;
 }

@@ -21,10 +21,6 @@
 namespace heddle::kernels {
 namespace {
 
-HD_INLINE std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 struct Plan {
   TileGrid in, out;
   int c, k;                               // source and output channels
@@ -71,17 +67,6 @@ struct Plan {
 std::size_t workspace(const ConvShape& shape, ConvPass pass) {
   const Plan p(shape, pass);
   return p.u_bytes() + p.worker_bytes();
-}
-
-// u of all weights.
-void transform_weights(const Plan& p, const ConvShape& s, ConvPass pass, const float* weight, float* u) {
-  const bool forward = pass == ConvPass::forward;
-  parallel_chunks((p.k + block_channels - 1) / block_channels, [&](std::int64_t block, int) {
-    int k0 = 0;
-    for (int i = 0; i < block; ++i) k0 += even_block(p.k, block_channels, i);
-    transform_weights(p.c, p.u_points, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, k0,
-                      even_block(p.k, block_channels, static_cast<int>(block)), u + std::int64_t{k0} * p.c);
-  });
 }
 
 // What is done to outputs of one channel before they are stored.
@@ -139,21 +124,18 @@ void convolve_block(const Plan& p, const TileBlock<6>& in, const TileBlock<4>& o
     for (int g = 0; g < p.groups; ++g)
       transform_group<6, run>(in, source + c * p.in.area(), g, v + pair_offset(p.groups, p.c, g, c), p.v_points, nullptr,
                               2 * p.in.area() * sizeof(float));
-  for (int k0 = 0, block = 0; k0 < p.k;) {
-    int channels = 0, next = block;
-    while (k0 + channels < p.k && (channels == 0 || channels + even_block(p.k, block_channels, next) <= p.slice))
-      channels += even_block(p.k, block_channels, next++);
-    for (int i = 0; i < points; ++i)
-      multiply_tiles(p.groups, p.c, p.k, block, channels, v + i * p.v_points, u + i * p.u_points + std::int64_t{k0} * p.c,
-                     m + i * p.m_points);
-    for (int k = 0; k < channels; ++k) {
-      for (int g = 0; g < p.groups; ++g)
-        finish_group<run>(out, m + pair_offset(p.groups, channels, g, k), p.m_points, end_of(k0 + k),
-                          output + (k0 + k) * p.out.area(), g, 2 * p.out.area() * sizeof(float));
-      written(k0 + k);
-    }
-    k0 += channels, block = next;
-  }
+  each_slice(
+      p.k, p.slice, [&](int block, int k0, int channels) __attribute__((always_inline)) {
+        for (int i = 0; i < points; ++i)
+          multiply_tiles(p.groups, p.c, p.k, block, channels, v + i * p.v_points, u + i * p.u_points + std::int64_t{k0} * p.c,
+                         m + i * p.m_points);
+        for (int k = 0; k < channels; ++k) {
+          for (int g = 0; g < p.groups; ++g)
+            finish_group<run>(out, m + pair_offset(p.groups, channels, g, k), p.m_points, end_of(k0 + k),
+                              output + (k0 + k) * p.out.area(), g, 2 * p.out.area() * sizeof(float));
+          written(k0 + k);
+        }
+      });
 }
 
 // moments [k, blocks] where not null. `backwards`: from the last block to the first.
@@ -179,7 +161,7 @@ void convolve(const ConvShape& s, ConvPass pass, const float* source, const floa
               void* workspace) {
   const Plan p(s, pass);
   auto* const u = static_cast<float*>(workspace);
-  transform_weights(p, s, pass, weight, u);
+  transform_weights(s, pass, weight, p.u_points, u);
   convolve(
       p, source, u, [bias](int k) HD_INLINE_LAMBDA { return PlusBias{bias ? bias[k] : 0}; }, output,
       static_cast<char*>(workspace) + p.u_bytes(), pass == ConvPass::grad_input);
@@ -196,7 +178,7 @@ void forward_to_norm(Stream, const ConvShape& s, const NormFusion& fusion, const
   const Plan p(s, ConvPass::forward);
   auto* const u = static_cast<float*>(workspace);
   char* const rooms = static_cast<char*>(workspace) + p.u_bytes();
-  transform_weights(p, s, ConvPass::forward, weight, u);
+  transform_weights(s, ConvPass::forward, weight, p.u_points, u);
   const float low = fusion.relu_before ? 0 : -std::numeric_limits<float>::infinity();
   convolve(
       p, x, u,
@@ -213,7 +195,7 @@ std::size_t prepared_bytes(const ConvShape& s) {
   return Plan(s, ConvPass::forward).u_bytes();
 }
 void prepare(Stream, const ConvShape& s, const float* weight, void* prepared) {
-  transform_weights(Plan(s, ConvPass::forward), s, ConvPass::forward, weight, static_cast<float*>(prepared));
+  transform_weights(s, ConvPass::forward, weight, Plan(s, ConvPass::forward).u_points, static_cast<float*>(prepared));
 }
 std::size_t inference_workspace(const ConvShape& s) {
   return Plan(s, ConvPass::forward).worker_bytes();

@@ -13,10 +13,6 @@
 namespace heddle::kernels {
 namespace {
 
-HD_INLINE std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 struct Plan {
   ImagePass pass;
   int c, k;             // source and output channels
@@ -68,22 +64,19 @@ void convolve_images(const Plan& p, int images, const float* source, const float
       transform_tile<6>(staged + in.start(t), in.row_step(), in.column_step(), v + pair_offset(p.tiles, p.c, t, c), p.v_points,
                         nullptr);
   }
-  for (int k0 = 0, block = 0; k0 < p.k;) {
-    int channels = 0, next = block;
-    while (k0 + channels < p.k && (channels == 0 || channels + even_block(p.k, block_channels, next) <= p.slice))
-      channels += even_block(p.k, block_channels, next++);
-    for (int i = 0; i < points; ++i)
-      multiply_tiles(p.tiles, p.c, p.k, block, channels, v + i * p.v_points, u + i * p.u_points + std::int64_t{k0} * p.c,
-                     m + i * p.m_points);
-    for (int k = 0; k < channels; ++k) {
-      for (int t = 0; t < p.tiles; ++t)
-        finish_tile(m + pair_offset(p.tiles, channels, t, k), p.m_points, bias ? bias[k0 + k] : 0, result + out.start(t),
-                    out.row_step(), out.column_step());
-      unstage_images(result, out_places, out.area(), images, output + std::int64_t{k0 + k} * out.area(),
-                     std::int64_t{p.k} * out.area());
-    }
-    k0 += channels, block = next;
-  }
+  each_slice(
+      p.k, p.slice, [&](int block, int k0, int channels) __attribute__((always_inline)) {
+        for (int i = 0; i < points; ++i)
+          multiply_tiles(p.tiles, p.c, p.k, block, channels, v + i * p.v_points, u + i * p.u_points + std::int64_t{k0} * p.c,
+                         m + i * p.m_points);
+        for (int k = 0; k < channels; ++k) {
+          for (int t = 0; t < p.tiles; ++t)
+            finish_tile(m + pair_offset(p.tiles, channels, t, k), p.m_points, bias ? bias[k0 + k] : 0, result + out.start(t),
+                        out.row_step(), out.column_step());
+          unstage_images(result, out_places, out.area(), images, output + std::int64_t{k0 + k} * out.area(),
+                         std::int64_t{p.k} * out.area());
+        }
+      });
 }
 
 void convolve(const ConvShape& s, ConvPass pass, const float* source, const float* weight, const float* bias, float* output,
@@ -93,15 +86,9 @@ void convolve(const ConvShape& s, ConvPass pass, const float* source, const floa
   auto* const u = reinterpret_cast<float*>(base + p.u);
   auto* const in_places = reinterpret_cast<int*>(base + p.in_places);
   auto* const out_places = reinterpret_cast<int*>(base + p.out_places);
-  const bool forward = pass == ConvPass::forward;
   p.pass.in.list_pixels(in_places);
   p.pass.out.list_pixels(out_places);
-  parallel_chunks((p.k + block_channels - 1) / block_channels, [&](std::int64_t block, int) {
-    int k0 = 0;
-    for (int i = 0; i < block; ++i) k0 += even_block(p.k, block_channels, i);
-    transform_weights(p.c, p.u_points, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, k0,
-                      even_block(p.k, block_channels, static_cast<int>(block)), u + std::int64_t{k0} * p.c);
-  });
+  transform_weights(s, pass, weight, p.u_points, u);
   parallel_chunks(p.blocks, [&](std::int64_t block, int worker) {
     const std::int64_t image = block * width;
     const int images = s.n - image < width ? static_cast<int>(s.n - image) : width;

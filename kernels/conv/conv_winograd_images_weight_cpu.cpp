@@ -13,10 +13,6 @@
 namespace heddle::kernels {
 namespace {
 
-HD_INLINE std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 // One tile's points of a vector of channels before they are transposed: [point][channel][image].
 constexpr std::int64_t square_points = width * width + width;
 

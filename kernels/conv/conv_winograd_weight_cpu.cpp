@@ -15,10 +15,6 @@
 namespace heddle::kernels {
 namespace {
 
-HD_INLINE std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 // One group's points of a vector of channels before they are transposed: [point][channel][tile].
 constexpr std::int64_t square_points = width * width + width;
 

@@ -4,6 +4,7 @@
 #include "heddle/base/parallel.hpp"
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/outer_products.hpp"
+#include "kernels/conv/winograd_multiply.hpp"
 #include "kernels/conv/winograd_transform.hpp"
 
 namespace heddle::kernels {
@@ -41,6 +42,30 @@ inline void transform_weights(int channels, std::int64_t u_points, const float* 
         }
       }
     }
+}
+
+/// u of all weights, for the forward pass or the gradient of the input, block by block of output channels.
+inline void transform_weights(const ConvShape& s, ConvPass pass, const float* weight, std::int64_t u_points, float* u) {
+  const bool forward = pass == ConvPass::forward;
+  const int c = forward ? s.c : s.k, k = forward ? s.k : s.c;
+  parallel_chunks((k + block_channels - 1) / block_channels, [&](std::int64_t block, int) {
+    int k0 = 0;
+    for (int i = 0; i < block; ++i) k0 += even_block(k, block_channels, i);
+    transform_weights(c, u_points, weight, forward ? s.c * 9 : 9, forward ? 9 : s.c * 9, !forward, k0,
+                      even_block(k, block_channels, static_cast<int>(block)), u + std::int64_t{k0} * c);
+  });
+}
+
+/// Calls f(block, k0, channels) for slices of k output channels: as many blocks of the multiplication, from the given one on,
+/// as `slice` has room for.
+HD_INLINE void each_slice(int k, int slice, auto&& f) {
+  for (int k0 = 0, block = 0; k0 < k;) {
+    int channels = 0, next = block;
+    while (k0 + channels < k && (channels == 0 || channels + even_block(k, block_channels, next) <= slice))
+      channels += even_block(k, block_channels, next++);
+    f(block, k0, channels);
+    k0 += channels, block = next;
+  }
 }
 
 /// Sums of outer products at every point, du [point][vector of p][q][width]: one of c and k runs along the vectors.
