@@ -29,11 +29,13 @@ def read(paths):
 
 
 def least_times(paths):
-    """{layer: {pass: (milliseconds, per cent)}}; names are pass/layer[/algorithm]/threads:N[/...]."""
+    """{layer: {pass: (milliseconds, per cent)}}; names are [batch/ or group/]pass/layer[/algorithm]/threads:N[/...]."""
     runs, machine = read(paths)
     table = {}
     for run in runs:
         parts = run["name"].split("/")
+        if parts[0] in ("batch", "group"):  # norms
+            parts = [parts[1], parts[0] + " norm, " + parts[2], *parts[3:]]
         threads = next(int(part.removeprefix("threads:")) for part in parts if part.startswith("threads:"))
         ms = run["cpu_time" if threads == 1 else "real_time"] * 1e-6
         # The program's rates are those of real time.
@@ -49,7 +51,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("json", nargs="+", help="what the benchmark wrote with --benchmark_out")
     table = least_times(parser.parse_args().json)
-    columns = ["forward", "grad_input", "grad_weight"]
+    columns = list(dict.fromkeys(name for passes in table.values() for name in passes))
     print("| layer | " + " | ".join(f"{name} ms | %" for name in columns) + " |")
     print("|---|" + "---|---|" * len(columns))
     for layer, passes in table.items():
