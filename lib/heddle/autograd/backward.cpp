@@ -119,13 +119,14 @@ class Engine {
           node.op);
     std::vector<bool> wanted;
     for (const Edge& edge : node.edges) wanted.push_back(edge.wanted());
+    const Needs needs(std::move(wanted), !retain_graph);
     Grads grads;
     if (observed()) {
       const BackwardScope scope(node.op, node.label.get(), dy);
-      grads = node.backward(dy, Needs(std::move(wanted)));
+      grads = node.backward(dy, needs);
       scope.finish(grads);
     } else {
-      grads = node.backward(dy, Needs(std::move(wanted)));
+      grads = node.backward(dy, needs);
     }
     dy = {};
     check(grads.size() == node.edges.size(), node.op, "expected backward to give {} gradients, got {}", node.edges.size(),

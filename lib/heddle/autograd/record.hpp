@@ -20,11 +20,14 @@ using Grads = std::vector<Tensor>;
 /// Which of the inputs a gradient is wanted of.
 class Needs {
  public:
-  explicit Needs(std::vector<bool> wanted) : wanted_(std::move(wanted)) {}
+  explicit Needs(std::vector<bool> wanted, bool last = false) : wanted_(std::move(wanted)), last_(last) {}
   bool operator[](std::size_t input) const { return wanted_[input]; }
+  /// Whether the graph is freed behind this call: what the op has saved may go as soon as it has been read.
+  bool last() const { return last_; }
 
  private:
   std::vector<bool> wanted_;
+  bool last_;
 };
 
 /// From the gradient of the output, always dense, to those of the inputs, each dense and of its input's shape and type.

@@ -148,17 +148,19 @@ void grad_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, const Te
   });
 }
 
-// Both gradients where the kernels have them in one; else false.
-bool gradients(const ConvShape& s, const Tensor& x, const Tensor& dy, const Tensor& weight, const Tensor& dx,
+// Whether the kernels have both gradients in one.
+bool has_gradients(const ConvShape& s, const Tensor& dy) {
+  return !s.depthwise() && visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+    return kernels_for<kernels::Conv2dKernels<T>>(dy.device()).gradients != nullptr;
+  });
+}
+void gradients(const ConvShape& s, const Tensor& x, const Tensor& dy, const Tensor& weight, const Tensor& dx,
                const Tensor& dweight, const Tensor& dbias) {
-  if (s.depthwise()) return false;
-  return visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+  visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
     const auto& table = kernels_for<kernels::Conv2dKernels<T>>(dy.device());
-    if (!table.gradients) return false;
     const Workspace workspace(dy.device(), table.workspace(s, ConvPass::grad_weight));
     table.gradients(stream_of(dy), s, x.data<T>(), dy.data<T>(), weight.data<T>(), dx.data<T>(), dweight.data<T>(),
                     data_or_null<T>(dbias), workspace.get());
-    return true;
   });
 }
 
@@ -177,18 +179,25 @@ Tensor run_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   if (!recorded) return y;
 
   // dx takes the weight, dweight takes x: what no gradient asks for is not kept.
-  const Saved kept_x(needs_grad({weight, bias}) ? x_dense : Tensor{});
-  const Saved kept_weight(needs_grad({x}) ? weight_dense : Tensor{});
-  const auto backward = [=](const Tensor& dy, const Needs& needs) -> Grads {
+  const auto backward = [s, kept_x = Saved(needs_grad({weight, bias}) ? x_dense : Tensor{}),
+                         kept_weight = Saved(needs_grad({x}) ? weight_dense : Tensor{})](const Tensor& dy,
+                                                                                         const Needs& needs) mutable -> Grads {
     Tensor dx, dweight, dbias;
     const bool weights = needs[1] || needs[2];
-    if (needs[0]) dx = empty({s.n, s.c, s.h, s.w}, dy.options());
+    const auto make_dx = [&] { dx = empty({s.n, s.c, s.h, s.w}, dy.options()); };
     if (weights) dweight = empty({s.k, s.c / s.groups, s.kh, s.kw}, dy.options());
     if (needs[2]) dbias = empty({s.k}, dy.options());
-    if (needs[0] && weights && gradients(s, kept_x.get("conv2d"), dy, kept_weight.get("conv2d"), dx, dweight, dbias))
+    if (needs[0] && weights && has_gradients(s, dy)) {
+      make_dx();
+      gradients(s, kept_x.get("conv2d"), dy, kept_weight.get("conv2d"), dx, dweight, dbias);
       return {dx, dweight, dbias};
+    }
     if (weights) grad_weight(s, kept_x.get("conv2d"), dy, dweight, dbias);
-    if (needs[0]) grad_input(s, dy, kept_weight.get("conv2d"), dx);
+    if (needs.last()) kept_x = {};  // dx may take its place
+    if (needs[0]) {
+      make_dx();
+      grad_input(s, dy, kept_weight.get("conv2d"), dx);
+    }
     return {dx, dweight, dbias};
   };
   return record("conv2d", {x, weight, bias}, y, backward, [&] {
@@ -222,7 +231,8 @@ Tensor detail::conv2d_frozen_norm(const Tensor& x, const Tensor& weight, const T
   const Tensor y = empty({s.n, s.k, s.out_h(), s.out_w()}, x.options());
   const Tensor mean = dense(norm.running_mean), var = dense(norm.running_var);
   const Tensor gamma = dense_or_none(norm.weight), beta = dense_or_none(norm.bias);
-  for (const auto& [name, operand] : {std::pair{"running_mean", &mean}, {"running_var", &var}, {"weight", &gamma}, {"bias", &beta}})
+  for (const auto& [name, operand] :
+       {std::pair{"running_mean", &mean}, {"running_var", &var}, {"weight", &gamma}, {"bias", &beta}})
     check_operand("batch_norm", name, *operand, {s.k}, x);
   std::vector<float> scale(static_cast<std::size_t>(s.k)), shift(scale.size());
   for (std::size_t k = 0; k < scale.size(); ++k) {
