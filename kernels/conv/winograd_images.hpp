@@ -70,12 +70,7 @@ __attribute__((noinline)) void transform_tile(const float* tile, std::int64_t ro
 __attribute__((noinline)) inline void finish_tile(const float* m, std::int64_t point_stride, float bias, float* tile,
                                                   std::int64_t row_step, std::int64_t column_step) {
   Floats half[4][6];
-  unroll<6>([&](auto j) __attribute__((always_inline)) {
-    Floats d[6], r[4];
-    unroll<6>([&](auto i) __attribute__((always_inline)) { d[i] = load(m + (6 * i + j) * point_stride); });
-    transform_output(d, r);
-    unroll<4>([&](auto i) __attribute__((always_inline)) { half[i][j] = r[i]; });
-  });
+  output_columns(m, point_stride, half);
   unroll<4>([&](auto i) __attribute__((always_inline)) {
     Floats r[4];
     transform_output(half[i], r);

@@ -197,12 +197,7 @@ __attribute__((noinline)) void finish_group(const TileBlock<4>& block, const flo
                                             float* plane, int group, std::int64_t ahead) {
   [[maybe_unused]] alignas(64) float lines[run ? 1 : 4][4 * width];
   Floats half[4][6];
-  unroll<6>([&](auto j) __attribute__((always_inline)) {
-    Floats d[6], r[4];
-    unroll<6>([&](auto i) __attribute__((always_inline)) { d[i] = load(m + (6 * i + j) * point_stride); });
-    transform_output(d, r);
-    unroll<4>([&](auto i) __attribute__((always_inline)) { half[i][j] = r[i]; });
-  });
+  output_columns(m, point_stride, half);
   unroll<4>([&](auto i) __attribute__((always_inline)) {
     Floats r[4];
     transform_output(half[i], r);

@@ -77,5 +77,15 @@ HD_INLINE void transform_weight_gradient(const Floats (&r)[6], Floats (&g)[3]) {
   g[2] = wa2 * even_a + wb2 * even_b + r[5];
 }
 
+/// The first half of the way back: points m[(6 * i + j) * point_stride] to half[row of outputs][j].
+HD_INLINE void output_columns(const float* m, std::int64_t point_stride, Floats (&half)[4][6]) {
+  unroll<6>([&](auto j) __attribute__((always_inline)) {
+    Floats d[6], r[4];
+    unroll<6>([&](auto i) __attribute__((always_inline)) { d[i] = load(m + (6 * i + j) * point_stride); });
+    transform_output(d, r);
+    unroll<4>([&](auto i) __attribute__((always_inline)) { half[i][j] = r[i]; });
+  });
+}
+
 }  // namespace
 }  // namespace heddle::kernels
