@@ -5,6 +5,7 @@
 
 #include "heddle/base/stream.hpp"
 #include "kernels/norm/norm.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/variant.hpp"
 
 namespace heddle::kernels {
@@ -17,11 +18,12 @@ constexpr bool backward_reads_output(Activation a) {
   return a == Activation::relu || a == Activation::leaky_relu || a == Activation::sigmoid || a == Activation::tanh;
 }
 
-template <class T> struct ActivationKernels {
+template <class T>
+struct ActivationKernels {
   /// y[i] = f(x[i]); slope is leaky_relu's for negative x (not negative itself). y may be x.
-  void (*forward)(Stream, Activation, std::int64_t count, const T* x, T slope, T* y);
+  void (*forward)(Stream, Activation, std::int64_t count, const T* x, Wide<T> slope, T* y);
   /// dx[i] = f'(x[i]) * dy[i]; saved is y where backward_reads_output(a), else x. relu's gradient at 0 is 0. dx may be dy.
-  void (*backward)(Stream, Activation, std::int64_t count, const T* saved, const T* dy, T slope, T* dx);
+  void (*backward)(Stream, Activation, std::int64_t count, const T* saved, const T* dy, Wide<T> slope, T* dx);
   /// y = dropout(x), x [planes, inner]; its own gradient. With drop.planes one number decides for a whole plane.
   void (*dropout)(Stream, std::int64_t planes, std::int64_t inner, const Dropout& drop, const T* x, T* y);
 

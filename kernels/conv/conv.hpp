@@ -45,22 +45,22 @@ template <class T>
 struct Conv2dKernels {
   std::size_t (*workspace)(const ConvShape&, ConvPass);
   /// bias may be null.
-  void (*forward)(Stream, const ConvShape&, const T* x, const T* weight, const T* bias, T* y, void* workspace);
-  void (*grad_input)(Stream, const ConvShape&, const T* dy, const T* weight, T* dx, void* workspace);
+  void (*forward)(Stream, const ConvShape&, const T* x, const Wide<T>* weight, const Wide<T>* bias, T* y, void* workspace);
+  void (*grad_input)(Stream, const ConvShape&, const T* dy, const Wide<T>* weight, T* dx, void* workspace);
   /// dbias may be null.
-  void (*grad_weight)(Stream, const ConvShape&, const T* x, const T* dy, T* dweight, T* dbias, void* workspace);
+  void (*grad_weight)(Stream, const ConvShape&, const T* x, const T* dy, Wide<T>* dweight, Wide<T>* dbias, void* workspace);
 
   // What neighbours may save: null in tables that do not have it.
 
   /// For a batch norm behind the convolution: forward, but y becomes the norm's z, `fusion`'s ReLU and dropout in front of it
-  /// applied, and moments [k, moment_parts(shape, drops)] of z are left for BatchNormKernels::forward_from_moments. Not for what
-  /// moment_parts is 0 of; `drops`: whether a dropout stands there.
+  /// applied, and moments [k, moment_parts(shape, drops)] of z are left for BatchNormKernels::forward_from_moments. Not for
+  /// what moment_parts is 0 of; `drops`: whether a dropout stands there.
   int (*moment_parts)(const ConvShape&, bool drops) = nullptr;
-  void (*forward_to_norm)(Stream, const ConvShape&, const NormFusion& fusion, const T* x, const T* weight, const T* bias, T* y,
-                          PartialMoments<T>* moments, void* workspace) = nullptr;
+  void (*forward_to_norm)(Stream, const ConvShape&, const NormFusion& fusion, const T* x, const Wide<T>* weight,
+                          const Wide<T>* bias, T* y, PartialMoments<Wide<T>>* moments, void* workspace) = nullptr;
   /// grad_input and grad_weight with fewer launches, and the same bits; the workspace is grad_weight's.
-  void (*gradients)(Stream, const ConvShape&, const T* x, const T* dy, const T* weight, T* dx, T* dweight, T* dbias,
-                    void* workspace) = nullptr;
+  void (*gradients)(Stream, const ConvShape&, const T* x, const T* dy, const Wide<T>* weight, T* dx, Wide<T>* dweight,
+                    Wide<T>* dbias, void* workspace) = nullptr;
 
   static const Conv2dKernels& cpu(Variant = Variant::fast);
   static const Conv2dKernels& cuda(Variant = Variant::fast);

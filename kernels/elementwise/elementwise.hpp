@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/variant.hpp"
 
 namespace heddle::kernels {
@@ -39,9 +40,9 @@ struct ElementwiseKernels {
   void (*compare)(Stream, Compare, const ElementShape&, const T* a, const T* b, T* y);
   /// x and y dense; y may be x.
   void (*unary)(Stream, Unary, std::int64_t count, const T* x, T* y);
-  void (*scalar)(Stream, Scalar, std::int64_t count, const T* x, T s, T* y);
+  void (*scalar)(Stream, Scalar, std::int64_t count, const T* x, Wide<T> s, T* y);
   /// y[i] += s * x[i], dense: how gradients are accumulated.
-  void (*add_scaled)(Stream, std::int64_t count, const T* x, T s, T* y);
+  void (*add_scaled)(Stream, std::int64_t count, const T* x, Wide<T> s, T* y);
 
   static const ElementwiseKernels& cpu();
   static const ElementwiseKernels& cuda(Variant = Variant::fast);

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/random/philox.hpp"
 #include "kernels/variant.hpp"
 
@@ -35,8 +36,8 @@ struct NormFusion {
   Dropout before{};
   bool relu_after = false;
   Dropout after{};
-  /// Batch norm: x is z already, relu_before and `before` having been applied by a convolution; a dropout there (GPU only) takes
-  /// a relu_before, so that z says what was kept.
+  /// Batch norm: x is z already, relu_before and `before` having been applied by a convolution; a dropout there (GPU only)
+  /// takes a relu_before, so that z says what was kept.
   bool before_applied = false;
   /// CPU, float, inner > 1: where not null, forward leaves here which single elements were kept, and backward reads them
   /// instead of drawing them again; kept_bytes(n * c, inner) bytes.
@@ -46,7 +47,9 @@ struct NormFusion {
 };
 
 /// A bit an element and side of the norm, a plane's beginning at a multiple of eight bytes.
-constexpr std::int64_t kept_bytes(std::int64_t planes, std::int64_t inner) { return 2 * planes * ((inner + 63) / 64 * 8); }
+constexpr std::int64_t kept_bytes(std::int64_t planes, std::int64_t inner) {
+  return 2 * planes * ((inner + 63) / 64 * 8);
+}
 
 /// x and y [n, c, inner]; one mean and rstd a channel; inner = H * W.
 struct BatchNormShape {
@@ -55,13 +58,15 @@ struct BatchNormShape {
 };
 
 /// Of some elements of a channel: how many, their mean, and the sum of their squared distances from it.
-template <class T> struct PartialMoments {
+template <class T>
+struct PartialMoments {
   T count, mean, squares;
 };
 
 /// Statistics [c] that are carried on from batch to batch, where not null: mean and var become
 /// (1 - momentum) * old + momentum * new, the variance unbiased there, as in PyTorch; batches, one number, is counted up.
-template <class T> struct RunningStatistics {
+template <class T>
+struct RunningStatistics {
   T momentum = 0;
   T *mean = nullptr, *var = nullptr;  // together
   std::int64_t* batches = nullptr;
@@ -69,21 +74,23 @@ template <class T> struct RunningStatistics {
 
 /// gamma and beta [c] may be null (together), and then so may dgamma and dbeta. Every output is overwritten; on the CPU dx may
 /// be dy. Workspace as in Conv2dKernels.
-template <class T> struct BatchNormKernels {
+template <class T>
+struct BatchNormKernels {
   std::size_t (*workspace)(const BatchNormShape&);
   /// Statistics of this batch: writes y, mean [c], rstd [c].
-  void (*forward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* gamma, const T* beta, T eps,
-                  const RunningStatistics<T>&, T* mean, T* rstd, T* y, void* workspace);
+  void (*forward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const Wide<T>* gamma, const Wide<T>* beta,
+                  Wide<T> eps, const RunningStatistics<Wide<T>>&, Wide<T>* mean, Wide<T>* rstd, T* y, void* workspace);
   /// Given statistics (evaluation): y from mean [c] and variance [c].
-  void (*inference)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* gamma, const T* beta, T eps,
-                    const T* mean, const T* variance, T* y);
+  void (*inference)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const Wide<T>* gamma, const Wide<T>* beta,
+                    Wide<T> eps, const Wide<T>* mean, const Wide<T>* variance, T* y);
   /// fixed_statistics: the gradient of inference, where mean and rstd do not depend on x.
-  void (*backward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* dy, const T* gamma, const T* beta,
-                   const T* mean, const T* rstd, bool fixed_statistics, T* dx, T* dgamma, T* dbeta, void* workspace);
+  void (*backward)(Stream, const BatchNormShape&, const NormFusion&, const T* x, const T* dy, const Wide<T>* gamma,
+                   const Wide<T>* beta, const Wide<T>* mean, const Wide<T>* rstd, bool fixed_statistics, T* dx, Wide<T>* dgamma,
+                   Wide<T>* dbeta, void* workspace);
   /// forward of an x whose moments [c, parts] are known (Conv2dKernels::forward_to_norm). Naive tables may lack it.
-  void (*forward_from_moments)(Stream, const BatchNormShape&, const NormFusion&, const PartialMoments<T>* moments, int parts,
-                               const T* x, const T* gamma, const T* beta, T eps, const RunningStatistics<T>&, T* mean, T* rstd,
-                               T* y) = nullptr;
+  void (*forward_from_moments)(Stream, const BatchNormShape&, const NormFusion&, const PartialMoments<Wide<T>>* moments,
+                               int parts, const T* x, const Wide<T>* gamma, const Wide<T>* beta, Wide<T> eps,
+                               const RunningStatistics<Wide<T>>&, Wide<T>* mean, Wide<T>* rstd, T* y) = nullptr;
 
   static const BatchNormKernels& cpu(Variant = Variant::fast);
   static const BatchNormKernels& cuda(Variant = Variant::fast);
@@ -108,13 +115,15 @@ struct GroupNormShape {
 };
 
 /// gamma and beta are null exactly where affine is none. Every output is overwritten; on the CPU dx may be dy.
-template <class T> struct GroupNormKernels {
+template <class T>
+struct GroupNormKernels {
   std::size_t (*workspace)(const GroupNormShape&);
   /// Writes y, mean [rows], rstd [rows].
-  void (*forward)(Stream, const GroupNormShape&, const NormFusion&, const T* x, const T* gamma, const T* beta, T eps, T* mean,
-                  T* rstd, T* y, void* workspace);
-  void (*backward)(Stream, const GroupNormShape&, const NormFusion&, const T* x, const T* dy, const T* gamma, const T* beta,
-                   const T* mean, const T* rstd, T* dx, T* dgamma, T* dbeta, void* workspace);
+  void (*forward)(Stream, const GroupNormShape&, const NormFusion&, const T* x, const Wide<T>* gamma, const Wide<T>* beta,
+                  Wide<T> eps, Wide<T>* mean, Wide<T>* rstd, T* y, void* workspace);
+  void (*backward)(Stream, const GroupNormShape&, const NormFusion&, const T* x, const T* dy, const Wide<T>* gamma,
+                   const Wide<T>* beta, const Wide<T>* mean, const Wide<T>* rstd, T* dx, Wide<T>* dgamma, Wide<T>* dbeta,
+                   void* workspace);
 
   static const GroupNormKernels& cpu(Variant = Variant::fast);
   static const GroupNormKernels& cuda(Variant = Variant::fast);

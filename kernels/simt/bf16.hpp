@@ -1,37 +1,22 @@
-// bfloat16 as a type of our own, and the rounding of float32 to tf32: plain C++ that host, GPU and emulator share, bit for
-// bit. NVIDIA's header of the same purpose exists for nvcc alone.
+// What tensor cores take: pairs of bfloat16 in a register, and float32 rounded to tf32. Plain C++ that host, GPU and emulator
+// share, bit for bit; NVIDIA's header of the same purpose exists for nvcc alone.
 #pragma once
 
 #include <cstdint>
 
+#include "heddle/base/bfloat16.hpp"
 #include "kernels/simt/qualifiers.hpp"
 
 namespace heddle::simt {
 
-HD_HOST_DEVICE constexpr std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
-HD_HOST_DEVICE constexpr float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
+HD_HOST_DEVICE constexpr std::uint32_t bits_of(float x) {
+  return __builtin_bit_cast(std::uint32_t, x);
+}
+HD_HOST_DEVICE constexpr float float_of(std::uint32_t bits) {
+  return __builtin_bit_cast(float, bits);
+}
 
-/// The upper half of a float32: eight bits of exponent, seven of mantissa. Rounds to nearest, ties to even.
-struct bf16 {
-  std::uint16_t bits;
-
-  bf16() = default;
-  HD_HOST_DEVICE constexpr explicit bf16(float x) : bits(round(x)) {}
-  HD_HOST_DEVICE constexpr explicit operator float() const { return float_of(std::uint32_t{bits} << 16); }
-  HD_HOST_DEVICE static constexpr bf16 of_bits(std::uint16_t b) {
-    bf16 y(0.0f);
-    y.bits = b;
-    return y;
-  }
-
- private:
-  HD_HOST_DEVICE static constexpr std::uint16_t round(float x) {
-    const std::uint32_t u = bits_of(x);
-    if ((u & 0x7FFFFFFFu) > 0x7F800000u) return 0x7FFF;  // the one NaN that the GPU's conversion gives
-    return static_cast<std::uint16_t>((u + 0x7FFFu + ((u >> 16) & 1u)) >> 16);
-  }
-};
-static_assert(sizeof(bf16) == 2);
+using bf16 = BFloat16;
 
 /// Two numbers as the register that mma and ldmatrix work with: `low` in bits 0 to 15.
 HD_HOST_DEVICE inline std::uint32_t pack_bf16(float low, float high) {
@@ -43,8 +28,12 @@ HD_HOST_DEVICE inline std::uint32_t pack_bf16(float low, float high) {
   return std::uint32_t{bf16(low).bits} | std::uint32_t{bf16(high).bits} << 16;
 #endif
 }
-HD_HOST_DEVICE constexpr float low_bf16(std::uint32_t packed) { return float_of(packed << 16); }
-HD_HOST_DEVICE constexpr float high_bf16(std::uint32_t packed) { return float_of(packed & 0xFFFF0000u); }
+HD_HOST_DEVICE constexpr float low_bf16(std::uint32_t packed) {
+  return float_of(packed << 16);
+}
+HD_HOST_DEVICE constexpr float high_bf16(std::uint32_t packed) {
+  return float_of(packed & 0xFFFF0000u);
+}
 
 /// A float32 rounded to tf32's ten bits of mantissa, ties away from zero, as the bits that mma takes.
 HD_HOST_DEVICE inline std::uint32_t to_tf32(float x) {
