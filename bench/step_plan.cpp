@@ -10,6 +10,7 @@
 #include "heddle/core/recording.hpp"
 #include "heddle/train/recorded_steps.hpp"
 #include "kernels/simt/registry.hpp"
+#include "precision.hpp"
 
 namespace heddle::bench {
 namespace {
@@ -106,18 +107,23 @@ data::ImageDataset random_images(std::int64_t count, Device device) {
       .to(device);
 }
 
-StepPlan plan_step(const cifar10::Architecture& architecture, cifar10::Norm norm, int batch, Device device) {
+StepPlan plan_step(const cifar10::Architecture& architecture, cifar10::Norm norm, int batch, const std::string& precision,
+                   Device device) {
   if (!device.is_cuda()) fail("plan", "expected a training step on a GPU, got one on " + device.str());
+  const DType activations = cifar10::use_precision(precision, device);
   const auto& recipe = architecture.recipe;
-  StepPlan plan{.system = std::string(architecture.name) + "-" + cifar10::name_of(norm), .batch = batch ? batch : recipe.batch};
+  StepPlan plan{.system = std::string(architecture.name) + "-" + cifar10::name_of(norm),
+                .batch = batch ? batch : recipe.batch,
+                .precision = precision};
   manual_seed(1);
   auto net = architecture.build(norm);
   net.to(device);
   auto steps = recipe.augmentation;
   steps.push_back(data::Normalize{.mean = data::cifar10_mean, .std = data::cifar10_std});
   const auto images = random_images(plan.batch, device);
-  const data::DataLoader loader(images,
-                                {.batch_size = plan.batch, .shuffle = true, .seed = 1, .transform = data::Transform(steps)});
+  const data::DataLoader loader(
+      images,
+      {.batch_size = plan.batch, .shuffle = true, .seed = 1, .transform = data::Transform(steps), .dtype = activations});
   optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
   train::Meter meter(device);
 
@@ -147,25 +153,27 @@ StepPlan plan_step(const cifar10::Architecture& architecture, cifar10::Norm norm
   return plan;
 }
 
-std::vector<StepPlan> plan_steps(const std::string& arch, const std::string& norm, int batch, Device device) {
+std::vector<StepPlan> plan_steps(const std::string& arch, const std::string& norm, int batch, const std::string& precision,
+                                 Device device) {
   std::vector<StepPlan> plans;
   for (const auto& architecture : cifar10::architectures())
     for (const cifar10::Norm one : architecture.norms)
       if ((arch == "all" || arch == architecture.name) && (norm == "all" || norm == cifar10::name_of(one)))
-        plans.push_back(plan_step(architecture, one, batch, device));
+        plans.push_back(plan_step(architecture, one, batch, precision, device));
   if (plans.empty()) fail("plan", "expected one of the thirteen systems, or all, got " + arch + " with " + norm + " norm");
   return plans;
 }
 
 std::string table_of(const std::vector<StepPlan>& plans) {
   std::string text =
-      "| system | batch | convolutions | forward | most of a layer | backward | most of a layer | between | others | nodes | "
+      "| system | batch | precision | convolutions | forward | most of a layer | backward | most of a layer | between | others "
+      "| nodes | "
       "MB |\n"
-      "|---|---|---|---|---|---|---|---|---|---|---|\n";
+      "|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   for (const StepPlan& p : plans)
-    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0f} |\n", p.system, p.batch, p.layers.size(),
-                        p.forward(), p.most_forward(), p.backward(), p.most_backward(), p.between, p.others(), p.nodes,
-                        p.megabytes);
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0f} |\n", p.system, p.batch, p.precision,
+                        p.layers.size(), p.forward(), p.most_forward(), p.backward(), p.most_backward(), p.between, p.others(),
+                        p.nodes, p.megabytes);
   return text;
 }
 
@@ -178,6 +186,7 @@ std::string json_of(const std::vector<StepPlan>& plans) {
     all.push_back({{"program", "heddle"},
                    {"system", p.system},
                    {"batch", p.batch},
+                   {"precision", p.precision},
                    {"layers", layers},
                    {"between", p.between},
                    {"others", p.others()},

@@ -25,6 +25,7 @@ struct LayerLaunches {
 struct StepPlan {
   std::string system;  ///< "compact-group"
   int batch = 0;
+  std::string precision = "fp32";
   std::vector<LayerLaunches> layers = {};
   int between = 0;        ///< launches of pooling, skips and dropouts that stand alone, forward and backward
   std::size_t nodes = 0;  ///< all of the recording: beside the above, augmentation, loss and its gradient, optimizer, meters
@@ -39,10 +40,12 @@ struct StepPlan {
   int others() const { return static_cast<int>(nodes) - forward() - backward() - between; }
 };
 
-/// batch 0: the recipe's.
-StepPlan plan_step(const cifar10::Architecture& architecture, cifar10::Norm norm, int batch, Device device);
+/// batch 0: the recipe's; precision: fp32, tf32 or bf16.
+StepPlan plan_step(const cifar10::Architecture& architecture, cifar10::Norm norm, int batch, const std::string& precision,
+                   Device device);
 /// All systems whose architecture is `arch` and whose norm is `norm`, either of them "all".
-std::vector<StepPlan> plan_steps(const std::string& arch, const std::string& norm, int batch, Device device);
+std::vector<StepPlan> plan_steps(const std::string& arch, const std::string& norm, int batch, const std::string& precision,
+                                 Device device);
 
 /// A table in Markdown.
 std::string table_of(const std::vector<StepPlan>& plans);

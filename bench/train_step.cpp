@@ -17,6 +17,7 @@
 #include "heddle/heddle.hpp"
 #include "heddle/train/recorded_steps.hpp"
 #include "model.hpp"
+#include "precision.hpp"
 #include "step_plan.hpp"
 
 using namespace heddle;
@@ -24,7 +25,7 @@ using namespace heddle;
 namespace {
 
 struct Options {
-  std::string arch = "bottleneck", norm = "batch", device = "auto", json;
+  std::string arch = "bottleneck", norm = "batch", device = "auto", precision = "fp32", json;
   int threads = 0, steps = 30, batch = 0;
   bool eval = false, plan = false;
 };
@@ -36,7 +37,9 @@ double resident(const std::string& name) {
     if (line.starts_with(name + ":")) return 1024 * std::stod(line.substr(name.size() + 1));
   return 0;
 }
-void reset_peak_resident() { std::ofstream("/proc/self/clear_refs") << "5"; }
+void reset_peak_resident() {
+  std::ofstream("/proc/self/clear_refs") << "5";
+}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -48,11 +51,12 @@ void run(const Options& options) {
   const Device device = choose_device(options.device).device;
   if (options.plan) {
     if (options.eval) fail("--plan", "expected a training step, got --eval");
-    const auto plans = bench::plan_steps(options.arch, options.norm, options.batch, device);
+    const auto plans = bench::plan_steps(options.arch, options.norm, options.batch, options.precision, device);
     fmt::print("{}", bench::table_of(plans));
     if (!options.json.empty()) write_file(options.json, bench::json_of(plans));
     return;
   }
+  const DType activations = cifar10::use_precision(options.precision, device);
   const auto& architecture = cifar10::find_architecture(options.arch);
   const auto& recipe = architecture.recipe;
   const int batch = options.batch ? options.batch : recipe.batch;
@@ -66,8 +70,12 @@ void run(const Options& options) {
 
   auto steps = options.eval ? std::vector<data::Augmentation>{} : recipe.augmentation;
   steps.push_back(data::Normalize{.mean = data::cifar10_mean, .std = data::cifar10_std});
-  const data::DataLoader loader(images,
-                                {.batch_size = batch, .shuffle = true, .drop_last = true, .seed = 1, .transform = data::Transform(steps)});
+  const data::DataLoader loader(images, {.batch_size = batch,
+                                         .shuffle = true,
+                                         .drop_last = true,
+                                         .seed = 1,
+                                         .transform = data::Transform(steps),
+                                         .dtype = activations});
   optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
   train::Meter meter(device);
 
@@ -119,6 +127,7 @@ void run(const Options& options) {
                                          {"arch", options.arch},
                                          {"norm", options.norm},
                                          {"device", device.str()},
+                                         {"precision", options.precision},
                                          {"mode", options.eval ? "eval" : "train"},
                                          {"threads", get_num_threads()},
                                          {"batch", batch},
@@ -139,10 +148,15 @@ int main(int argc, char** argv) {
   app.add_option("--arch", options.arch, "transition, dilated, residual, bottleneck or compact")->capture_default_str();
   app.add_option("--norm", options.norm, "batch, group or layer")->capture_default_str();
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--precision", options.precision, "fp32, or on a GPU tf32 or bf16, with bf16 activations")
+      ->capture_default_str();
   app.add_option("--threads", options.threads, "CPU threads; 0: one for each core");
   app.add_option("--batch", options.batch, "Images a step; default: the recipe's");
-  app.add_option("--steps", options.steps, "Steps timed, after ten of warm-up")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_flag("--plan", options.plan, "Time nothing: say what a recorded training step consists of, on a GPU (--arch and --norm may be all)");
+  app.add_option("--steps", options.steps, "Steps timed, after ten of warm-up")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--plan", options.plan,
+               "Time nothing: say what a recorded training step consists of, on a GPU (--arch and --norm may be all)");
   app.add_flag("--eval", options.eval, "Time the forward pass in evaluation mode");
   app.add_option("--json", options.json, "Also write the result here");
   CLI11_PARSE(app, argc, argv);

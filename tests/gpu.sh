@@ -134,12 +134,15 @@ stage_bench() {
   done
 }
 stage_steps() {
-  local system
+  local system precision
   mkdir -p "$out/steps"
-  run plan "$build/bench/train_step" --arch all --norm all --device cuda --plan --json "$out/plan.json"
-  for system in $systems; do
-    run "step-$system" "$build/bench/train_step" --arch "${system%-*}" --norm "${system#*-}" --device cuda --steps 200 \
-      --json "$out/steps/$system.json"
+  for precision in fp32 tf32 bf16; do
+    run "plan-$precision" "$build/bench/train_step" --arch all --norm all --device cuda --precision "$precision" --plan \
+      --json "$out/plan-$precision.json"
+    for system in $systems; do
+      run "step-$system-$precision" "$build/bench/train_step" --arch "${system%-*}" --norm "${system#*-}" --device cuda \
+        --precision "$precision" --steps 200 --json "$out/steps/$system-$precision.json"
+    done
   done
 }
 stage_peer() {
@@ -159,12 +162,14 @@ stage_peer() {
   done
 }
 stage_train() {
-  local system folder
-  for system in $systems; do
-    folder=$out/train/$system
-    [ -s "$folder/report.html" ] ||
-      run "train-$system" "$build/examples/cifar10/cifar10" train --arch "${system%-*}" --norm "${system#*-}" --device cuda \
-        ${data:+--data "$data"} --out "$folder"
+  local system precision folder
+  for precision in bf16 fp32; do
+    for system in $systems; do
+      folder=$out/train/$system-$precision
+      [ -s "$folder/report.html" ] ||
+        run "train-$system-$precision" "$build/examples/cifar10/cifar10" train --arch "${system%-*}" --norm "${system#*-}" \
+          --device cuda --precision "$precision" ${data:+--data "$data"} --out "$folder"
+    done
   done
 }
 stage_table() { run table python3 "$project/tests/gpu_table.py" "$out" && { [ $dry = 1 ] || cat "$out/table.md"; }; }

@@ -76,13 +76,14 @@ def kernel_tables(out):
 
 def main():
     out = pathlib.Path(sys.argv[1])
-    lines = ["| system | graph nodes | MB a step | ms a step | images/s | peer eager | amp | compile | ratio to eager | to compile "
+    lines = ["| system, precision | graph nodes | MB a step | ms a step | images/s | peer eager | amp | compile | ratio to eager | to compile "
              "| epochs | s of training | test % |", "|" + "---|" * 13]
-    plans = {plan["system"]: plan for plan in read_json(out / "plan.json") or []}
+    plans = {f"{plan['system']}-{plan['precision']}": plan for path in out.glob("plan-*.json") for plan in read_json(path) or []}
     names = sorted({p.stem for p in (out / "steps").glob("*.json")} | {p.name for p in (out / "train").glob("*")})
     for name in names:
         step = read_json(out / "steps" / f"{name}.json")
-        peer = {mode: read_json(out / "peer" / f"{name}-{mode}.json").get("step_ms") for mode in MODES}
+        system = name.rpartition("-")[0]
+        peer = {mode: read_json(out / "peer" / f"{system}-{mode}.json").get("step_ms") for mode in MODES}
         eager = min((peer[m] for m in MODES[:2] if peer[m]), default=None)
         ours, plan = step.get("step_ms"), plans.get(name, {})
         ratio = lambda other: other / ours if other and ours else None

@@ -112,19 +112,6 @@ std::unique_ptr<optim::LRScheduler> make_schedule(const Recipe& recipe, optim::O
   }
 }
 
-void use_precision(const std::string& name, Device device) {
-  if (device.is_cpu() && name != "fp32")
-    fail("precision", "expected fp32 on the CPU, which has no tensor cores and multiplies in float32 alone, got " + name);
-  if (name == "fp32")
-    set_float32_matmul_precision("highest");
-  else if (name == "tf32")
-    set_float32_matmul_precision("high");
-  else if (name == "bf16")
-    set_float32_matmul_precision("medium");
-  else
-    fail("precision", "expected fp32, tf32 or bf16, got '" + name + "'");
-}
-
 Json config_of(const TrainOptions& options, const Recipe& recipe, const data::DataChoice& data, const DeviceChoice& device,
                std::int64_t parameters, const data::Transform& transform) {
   const char* const schedules[] = {"constant", "one_cycle", "points"};

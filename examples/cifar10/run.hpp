@@ -18,9 +18,6 @@ Recipe chosen_recipe(const Architecture& architecture, const TrainOptions& optio
 std::unique_ptr<heddle::optim::LRScheduler> make_schedule(const Recipe& recipe, heddle::optim::Optimizer& optimizer,
                                                           std::int64_t steps_per_epoch);
 
-/// Tells the library what its products are to be computed in: fp32, tf32 or bf16. Error for what the device has not.
-void use_precision(const std::string& name, heddle::Device device);
-
 /// All that config.json says.
 nlohmann::ordered_json config_of(const TrainOptions& options, const Recipe& recipe, const heddle::data::DataChoice& data,
                                  const heddle::DeviceChoice& device, std::int64_t parameters,

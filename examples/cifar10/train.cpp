@@ -14,6 +14,7 @@
 #include "model.hpp"
 #include "model_file.hpp"
 #include "options.hpp"
+#include "precision.hpp"
 #include "progress.hpp"
 #include "report.hpp"
 #include "run.hpp"
@@ -78,7 +79,7 @@ fs::path train(const TrainOptions& options) {
   set_num_threads(options.threads);
   const DeviceChoice choice = choose_device(options.device);
   say("Device: {}\n", choice.reason);
-  use_precision(options.precision, choice.device);
+  const DType activations = use_precision(options.precision, choice.device);
 
   // Drawn images cost time to draw: only those are that a limit leaves.
   const auto drawn = [](std::int64_t limit, std::int64_t all) { return limit > 0 ? std::min(limit, all) : all; };
@@ -98,10 +99,12 @@ fs::path train(const TrainOptions& options) {
   const data::Transform augmented(steps);
   const data::DataLoader train_loader(
       data.train.to(choice.device),
-      {.batch_size = recipe.batch, .shuffle = true, .seed = options.seed, .transform = augmented});
+      {.batch_size = recipe.batch, .shuffle = true, .seed = options.seed, .transform = augmented, .dtype = activations});
   const data::DataLoader test_loader(
       data.test.to(choice.device),
-      {.batch_size = 500, .transform = {data::Normalize{.mean = data::cifar10_mean, .std = data::cifar10_std}}});
+      {.batch_size = 500,
+       .transform = {data::Normalize{.mean = data::cifar10_mean, .std = data::cifar10_std}},
+       .dtype = activations});
 
   optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
   const auto schedule = make_schedule(recipe, optimizer, train_loader.size());
@@ -224,7 +227,7 @@ void add_training_options(CLI::App* command, const std::shared_ptr<TrainOptions>
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str()->check(device_name());
   command
       ->add_option("--precision", options->precision,
-                   "fp32, or on a GPU tf32 or bf16: what convolutions and matrix products multiply in")
+                   "fp32, or on a GPU tf32 or bf16: what convolutions multiply in; with bf16 activations are stored in it, too")
       ->capture_default_str()
       ->check(one_of({"fp32", "tf32", "bf16"}));
   command->add_option("--limit", options->limit, "Train on the first N images only")->check(CLI::NonNegativeNumber);

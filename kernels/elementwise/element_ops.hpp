@@ -19,7 +19,11 @@ namespace heddle::kernels {
 /// lies outside, 0 for NaN.
 template <class To, class From>
 HD_INLINE To convert(From x) {
-  if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+  if constexpr (std::is_same_v<From, BFloat16>) {
+    return convert<To>(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<To, BFloat16>) {
+    return BFloat16(static_cast<float>(x));
+  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
     constexpr From low = static_cast<From>(std::numeric_limits<To>::min());
     constexpr From high = static_cast<From>(std::numeric_limits<To>::max());  // 2^63 for int64: the next number up
     return x >= high  ? std::numeric_limits<To>::max()

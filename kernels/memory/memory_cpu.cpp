@@ -145,6 +145,8 @@ void copy(Stream, DType type, const ElementShape& shape, const void* x, void* y)
   switch (size_of(type)) {
     case 1:
       return copy_elements<std::uint8_t>(shape, x, y);
+    case 2:
+      return copy_elements<std::uint16_t>(shape, x, y);
     case 4:
       return copy_elements<std::uint32_t>(shape, x, y);
     default:

@@ -191,6 +191,8 @@ void copy(Stream stream, DType type, const ElementShape& shape, const void* x, v
   switch (size_of(type)) {
     case 1:
       return (naive ? copy_words_naive<std::uint8_t> : copy_words<std::uint8_t>)(stream, shape, x, y);
+    case 2:
+      return (naive ? copy_words_naive<std::uint16_t> : copy_words<std::uint16_t>)(stream, shape, x, y);
     case 4:
       return (naive ? copy_words_naive<std::uint32_t> : copy_words<std::uint32_t>)(stream, shape, x, y);
     default:

@@ -196,7 +196,7 @@ TEST_CASE("requires_grad of leaves and types", "[backward]") {
   x.requires_grad_(false);
   REQUIRE_FALSE((x * 2.0).requires_grad());
   require_error([] { ones({2}, {.dtype = int64}).requires_grad_(); },
-                "[requires_grad_] expected float32 or float64, got int64");
+                "[requires_grad_] expected float32, float64 or bfloat16, got int64");
   x.requires_grad_();
   Tensor y = x * 2.0;
   require_error([&] { y.requires_grad_(false); }, "[requires_grad_] expected a leaf, got a tensor that an op made");

@@ -62,13 +62,15 @@ TEST_CASE("element types know their size, name and C++ type") {
   CHECK(size_of(float64) == sizeof(double));
   CHECK(size_of(int64) == sizeof(std::int64_t));
   CHECK(size_of(uint8) == 1);
+  CHECK(size_of(bfloat16) == 2);
   CHECK(name_of(float32) == "float32");
   CHECK(name_of(float64) == "float64");
   CHECK(name_of(int64) == "int64");
   CHECK(name_of(uint8) == "uint8");
-  CHECK((is_floating_point(float32) && is_floating_point(float64)));
+  CHECK(name_of(bfloat16) == "bfloat16");
+  CHECK((is_floating_point(float32) && is_floating_point(float64) && is_floating_point(bfloat16)));
   CHECK_FALSE((is_floating_point(int64) || is_floating_point(uint8)));
-  for (DType type : {float32, float64, int64, uint8}) {
+  for (DType type : {float32, float64, int64, uint8, bfloat16}) {
     const auto [size, back] = visit_any(type, [](auto tag) {
       using T = typename decltype(tag)::type;
       return std::pair(sizeof(T), dtype_of<T>);
@@ -82,4 +84,6 @@ TEST_CASE("a floating-point type is asked for by name") {
   CHECK(visit_floating(float32, "op", [](auto tag) { return sizeof(typename decltype(tag)::type); }) == 4);
   CHECK(visit_floating(float64, "op", [](auto tag) { return sizeof(typename decltype(tag)::type); }) == 8);
   CHECK(message_of([] { visit_floating(uint8, "norm", [](auto) {}); }) == "[norm] expected float32 or float64, got uint8");
+  CHECK(message_of([] { visit_floating(bfloat16, "softmax", [](auto) {}); }) ==
+        "[softmax] expected float32 or float64, got bfloat16");
 }

@@ -46,6 +46,7 @@ TEST_CASE("every element type comes back to the bit, in order, with its metadata
   content.tensors.emplace_back("doubles", tensor<double>({1e-300, -2.5}));
   content.tensors.emplace_back("labels", tensor<std::int64_t>({-1, 1ll << 62, 3}, Shape{3, 1}));
   content.tensors.emplace_back("bytes", tensor<std::uint8_t>({0, 255, 7}));
+  content.tensors.emplace_back("halves", tensor<double>({1, -0.375, 3e38, 1e-40}).to(bfloat16));
   content.tensors.emplace_back("scalar", full({}, 4.25));
   content.tensors.emplace_back("nothing", empty({0, 5}));
   content.tensors.emplace_back("a view", arange(0, 12).reshape({3, 4}).transpose(0, 1));
@@ -107,7 +108,7 @@ TEST_CASE("a file cut short anywhere, or with something behind its end, is refus
 TEST_CASE("a file that contradicts itself is refused with the reason") {
   CHECK_THAT(refusal("[]", 0), ContainsSubstring("no JSON object"));
   CHECK_THAT(refusal("{\"a\":", 0), ContainsSubstring("no JSON object"));
-  CHECK_THAT(refusal(R"({"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})", 4), ContainsSubstring("for 'a', got BF16"));
+  CHECK_THAT(refusal(R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", 4), ContainsSubstring("for 'a', got F16"));
   CHECK_THAT(refusal(R"({"a":{"shape":[1],"data_offsets":[0,4]}})", 4), ContainsSubstring("'a'") && ContainsSubstring("dtype"));
   CHECK_THAT(refusal(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4), ContainsSubstring("shape"));
   CHECK_THAT(refusal(R"({"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}})", 4), ContainsSubstring("malformed entry 'a'"));

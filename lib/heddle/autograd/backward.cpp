@@ -35,9 +35,16 @@ struct Gathered {
         sum = empty_like(sum).copy_(sum);
     }
     ours = true;
-    visit_floating(sum.dtype(), "backward", [&]<class T>(TypeTag<T>) {
+    if (sum.dtype() == bfloat16 && sum.device().is_cpu()) {
+      const auto widened = [](const Tensor& t) { return empty(t.shape(), {float32, t.device()}).copy_(t); };
+      Gathered wide{widened(sum), true};
+      wide.add(widened(gradient));
+      sum.copy_(wide.sum);
+      return;
+    }
+    visit_activation(sum, "backward", [&]<class T>(TypeTag<T>) {
       kernels_for<kernels::ElementwiseKernels<T>>(sum.device())
-          .add_scaled(stream_of(sum), sum.numel(), gradient.data<T>(), T{1}, sum.data<T>());
+          .add_scaled(stream_of(sum), sum.numel(), gradient.data<T>(), 1, sum.data<T>());
     });
   }
 };
@@ -174,7 +181,7 @@ bool Tensor::requires_grad() const {
 }
 
 Tensor& Tensor::requires_grad_(bool on) {
-  check(!on || is_floating_point(dtype()), "requires_grad_", "expected float32 or float64, got {}", name_of(dtype()));
+  check(!on || is_floating_point(dtype()), "requires_grad_", "expected float32, float64 or bfloat16, got {}", name_of(dtype()));
   check(is_leaf(), "requires_grad_", "expected a leaf, got a tensor that an op made");
   if (on || find_meta(*this)) meta_of(*this).requires_grad = on;
   return *this;

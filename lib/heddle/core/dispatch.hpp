@@ -14,6 +14,10 @@ inline constexpr bool with_cuda = true;
 inline constexpr bool with_cuda = false;
 #endif
 
+/// Kernels for bfloat16 exist for the GPU alone; ops on such CPU tensors go through float32.
+template <class Table> inline constexpr bool is_gpu_only = false;
+template <template <class> class Table> inline constexpr bool is_gpu_only<Table<BFloat16>> = true;
+
 /// The family's kernels for a device. A build without CUDA does not mention Table::cuda(), and a family that lacks one of
 /// its backends does not link.
 template <class Table> const Table& kernels_for(Device device) {
@@ -22,7 +26,17 @@ template <class Table> const Table& kernels_for(Device device) {
   } else {
     check(device.is_cpu(), "device", "expected a CPU tensor in a build without CUDA, got one on {}", device);
   }
-  return Table::cpu();
+  if constexpr (is_gpu_only<Table>)
+    return Table::cuda();
+  else
+    return Table::cpu();
+}
+
+/// Calls f(TypeTag<T>{}) for a type that the kernels of networks' activations take: float32, float64, and on a GPU bfloat16.
+template <class F> decltype(auto) visit_activation(const Tensor& x, std::string_view where, F&& f) {
+  if constexpr (with_cuda)
+    if (x.dtype() == bfloat16 && x.device().is_cuda()) return f(TypeTag<BFloat16>{});
+  return visit_floating(x.dtype(), where, std::forward<F>(f));
 }
 
 /// Where ops on the tensor's device launch.

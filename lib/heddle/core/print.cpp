@@ -41,8 +41,12 @@ std::string Tensor::str() const {
   if (!defined()) return "tensor(undefined)";
   std::vector<double> values;
   visit_any(dtype(), [&]<class T>(TypeTag<T>) {
-    const auto typed = to_vector<T>();
-    values.assign(typed.begin(), typed.end());
+    for (const T value : to_vector<T>()) {
+      if constexpr (std::is_same_v<T, BFloat16>)
+        values.push_back(static_cast<float>(value));
+      else
+        values.push_back(static_cast<double>(value));
+    }
   });
   std::string out;
   print_dim(out, values, shape(), 0, 0, !is_floating_point(dtype()));

@@ -46,6 +46,12 @@ enum class Law { uniform, normal };
 
 void fill_random(Tensor& t, Law law, double first, double second, Generator& generator, std::string_view where) {
   check(t.is_contiguous(), where, "expected a dense tensor, got strides {} for shape {}", t.strides(), t.shape());
+  if (t.dtype() == bfloat16) {
+    Tensor wide = empty(t.shape(), {float32, t.device()});
+    fill_random(wide, law, first, second, generator, where);
+    t.copy_(wide);
+    return;
+  }
   const auto key = generator.next(kernels::Purpose::sample);
   ++t.impl()->storage->version;
   visit_floating(t.dtype(), where, [&]<class T>(TypeTag<T>) {

@@ -15,7 +15,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and so far heddle's machines too");
 
 using Json = nlohmann::ordered_json;
-constexpr std::pair<DType, const char*> names[] = {{float32, "F32"}, {float64, "F64"}, {int64, "I64"}, {uint8, "U8"}};
+constexpr std::pair<DType, const char*> names[] = {{float32, "F32"}, {float64, "F64"}, {int64, "I64"}, {uint8, "U8"}, {bfloat16, "BF16"}};
 
 const char* file_name_of(DType type) {
   for (auto [known, name] : names)
@@ -26,7 +26,7 @@ const char* file_name_of(DType type) {
 DType dtype_of_name(const std::string& text, const std::string& tensor) {
   for (auto [type, name] : names)
     if (text == name) return type;
-  fail("safetensors", fmt::format("expected F32, F64, I64 or U8 for '{}', got {}", tensor, text));
+  fail("safetensors", fmt::format("expected F32, F64, I64, U8 or BF16 for '{}', got {}", tensor, text));
 }
 
 }  // namespace

@@ -82,7 +82,10 @@ template <class Number> Number only_element(const Tensor& t) {
   return visit_any(t.dtype(), [&]<class T>(TypeTag<T>) {
     T value;
     backend::copy_bytes(&value, cpu, t.raw_data(), t.device(), sizeof value);
-    return static_cast<Number>(value);
+    if constexpr (std::is_same_v<T, BFloat16>)
+      return static_cast<Number>(static_cast<float>(value));
+    else
+      return static_cast<Number>(value);
   });
 }
 }  // namespace

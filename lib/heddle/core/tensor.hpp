@@ -153,7 +153,7 @@ void check_count(std::size_t count, const Shape& shape);
 }
 
 template <class T> Tensor tensor(const std::vector<T>& values, std::optional<Shape> shape, Device device) {
-  static_assert(is_element<T>, "elements are float, double, std::int64_t or std::uint8_t");
+  static_assert(is_element<T>, "elements are float, double, std::int64_t, std::uint8_t or heddle::BFloat16");
   const Shape full_shape = shape.value_or(Shape{static_cast<std::int64_t>(values.size())});
   detail::check_count(values.size(), full_shape);
   return from_memory(values.data(), full_shape, {dtype_of<T>, device});

@@ -82,7 +82,7 @@ class BatchSource {
     Batch batch;
     batch.number = number;
     batch.index = order_.view_of_memory({count}, {1}, begin);
-    batch.images = options_.transform.apply(dataset_, batch.index, options_.seed, epoch_, &batch.labels);
+    batch.images = options_.transform.apply(dataset_, batch.index, options_.seed, epoch_, &batch.labels, nullptr, options_.dtype);
     return batch;
   }
 
@@ -142,6 +142,8 @@ DataLoader::DataLoader(ImageDataset dataset, DataLoaderOptions options)
   check(options_.batch_size >= 1, where, "expected a batch_size of 1 or more, got {}", options_.batch_size);
   check(options_.workers >= 0, where, "expected 0 or more workers, got {}", options_.workers);
   check(options_.prefetch >= 1, where, "expected a prefetch of 1 or more, got {}", options_.prefetch);
+  check(options_.dtype == float32 || options_.dtype == bfloat16, where, "expected images of float32 or bfloat16, got {}",
+        name_of(options_.dtype));
   check(size() > 0, where, "expected at least one batch, got {} images for batches of {} with drop_last", dataset_.size(),
         options_.batch_size);
 }

@@ -18,7 +18,7 @@
 namespace heddle::data {
 
 struct Batch {
-  Tensor images;            ///< float32 [B, C, H, W]
+  Tensor images;            ///< [B, C, H, W] of the loader's type
   Tensor labels;            ///< int64 [B]
   Tensor index;             ///< int64 [B]: which images of the data set these are
   std::int64_t number = 0;  ///< of the batch, within its epoch
@@ -36,6 +36,8 @@ struct DataLoaderOptions {
   /// Batches that wait ready at most, where there are workers.
   int prefetch = 2;
   Transform transform = {};
+  /// Of the images: float32, or bfloat16, in which a network's activations then are too (on a GPU, half the bytes to move).
+  DType dtype = float32;
 };
 
 namespace detail {
@@ -87,7 +89,7 @@ class Epoch {
 
 class DataLoader {
  public:
-  /// Error for an empty data set, a batch size below 1, fewer than 0 workers or a prefetch below 1.
+  /// Error for an empty data set, a batch size below 1, fewer than 0 workers, a prefetch below 1 or another dtype.
   explicit DataLoader(ImageDataset dataset, DataLoaderOptions options = {});
 
   /// Batches an epoch.

@@ -127,7 +127,12 @@ std::string Transform::str() const {
 }
 
 Tensor Transform::apply(const ImageDataset& dataset, const Tensor& index, std::uint64_t seed, std::uint64_t epoch,
-                        Tensor* labels, const std::uint64_t* device_epoch) const {
+                        Tensor* labels, const std::uint64_t* device_epoch, DType dtype) const {
+  check(dtype == float32 || dtype == bfloat16, where, "expected images of float32 or bfloat16, got {}", name_of(dtype));
+  if (dtype == bfloat16 && dataset.device().is_cpu()) {
+    const Tensor images = apply(dataset, index, seed, epoch, labels, device_epoch);
+    return empty(images.shape(), {dtype, images.device()}).copy_(images);
+  }
   check(index.dtype() == int64 && index.dim() == 1 && index.is_contiguous() && index.device() == dataset.device(), where,
         "expected an index of int64 and shape [B], dense, on {}, got {} {} on {}", dataset.device().str(),
         name_of(index.dtype()), index.shape().str(), index.device().str());
@@ -153,14 +158,18 @@ Tensor Transform::apply(const ImageDataset& dataset, const Tensor& index, std::u
     shape.step[shape.steps++] = step_of(augmentation);
   }
 
-  Tensor images = empty({index.numel(), dataset.channels(), dataset.height(), dataset.width()}, {.device = dataset.device()});
+  Tensor images = empty({index.numel(), dataset.channels(), dataset.height(), dataset.width()}, {dtype, dataset.device()});
   Tensor batch_labels = empty(index.shape(), {int64, dataset.device()});
   if (index.numel() > 0) {
-    const auto& kernels = kernels_for<kernels::AugmentKernels<float>>(dataset.device());
-    const Workspace workspace(dataset.device(), kernels.workspace(shape));
-    kernels.augment(stream_of(images), shape, dataset.images().data<const std::uint8_t>(),
-                    dataset.labels().data<const std::int64_t>(), index.data<const std::int64_t>(), device_epoch, images.data<float>(),
-                    batch_labels.data<std::int64_t>(), workspace.get());
+    visit_activation(images, where, [&]<class T>(TypeTag<T>) {
+      if constexpr (!std::is_same_v<T, double>) {  // never asked for, see above
+        const auto& kernels = kernels_for<kernels::AugmentKernels<T>>(dataset.device());
+        const Workspace workspace(dataset.device(), kernels.workspace(shape));
+        kernels.augment(stream_of(images), shape, dataset.images().data<const std::uint8_t>(),
+                        dataset.labels().data<const std::int64_t>(), index.data<const std::int64_t>(), device_epoch,
+                        images.data<T>(), batch_labels.data<std::int64_t>(), workspace.get());
+      }
+    });
   }
   if (labels) *labels = batch_labels;
   return images;

@@ -129,7 +129,7 @@ bool blocks_enabled() {
 bool runs_in_blocks(Module& module, const Tensor& x) {
   if (!blocks_on || (is_grad_enabled() && !blocks_recorded)) return false;
   if (autograd::tracing() || !x.defined() || !x.device().is_cpu() || x.dim() != 4 ||
-      !is_floating_point(x.dtype()) || x.numel() < block_elements)
+      (x.dtype() != float32 && x.dtype() != float64) || x.numel() < block_elements)
     return false;
   if (Partition(x.shape()).count < 2 || !module.by_rows() || module.has_hooks()) return false;
   Walk walk;

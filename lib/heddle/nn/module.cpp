@@ -196,7 +196,8 @@ void Module::to(Device device) {
   convert([&](const Tensor& t) { return t.to(device); });
 }
 void Module::to(DType dtype) {
-  check(is_floating_point(dtype), "to", "expected float32 or float64, got {}", name_of(dtype));
+  check(dtype == float32 || dtype == float64, "to", "expected float32 or float64, got {}{}", name_of(dtype),
+        dtype == bfloat16 ? ", which is for activations: give the module an input of it" : "");
   convert([&](const Tensor& t) { return is_floating_point(t.dtype()) ? t.to(dtype) : t; });
 }
 

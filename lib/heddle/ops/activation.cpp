@@ -14,21 +14,22 @@ using kernels::Activation;
 namespace {
 
 Tensor activation(std::string_view where, Activation kind, const Tensor& x, double slope = 0) {
+  if (lacks_kernels(x)) return activation(where, kind, x.to(float32), slope).to(bfloat16);
   const Tensor x_dense = dense(x);
   Tensor y = empty_like(x_dense);
-  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+  visit_activation(x, where, [&]<class T>(TypeTag<T>) {
     if (x.numel() == 0) return;
     kernels_for<kernels::ActivationKernels<T>>(x.device())
-        .forward(stream_of(x), kind, x.numel(), x_dense.data<T>(), static_cast<T>(slope), y.data<T>());
+        .forward(stream_of(x), kind, x.numel(), x_dense.data<T>(), static_cast<kernels::Wide<T>>(slope), y.data<T>());
   });
   if (!needs_grad({x})) return y;
   const Saved kept(backward_reads_output(kind) ? y : x_dense);
   const auto backward = [kept, kind, slope, name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
     Tensor dx = in_place_of(dy);
-    visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
+    visit_activation(dy, name, [&]<class T>(TypeTag<T>) {
       if (dy.numel() == 0) return;
       kernels_for<kernels::ActivationKernels<T>>(dy.device())
-          .backward(stream_of(dy), kind, dy.numel(), kept.get(name).data<T>(), dy.data<T>(), static_cast<T>(slope),
+          .backward(stream_of(dy), kind, dy.numel(), kept.get(name).data<T>(), dy.data<T>(), static_cast<kernels::Wide<T>>(slope),
                     dx.data<T>());
     });
     return {dx};
@@ -63,7 +64,7 @@ Tensor tanh(const Tensor& x) {
 namespace {
 
 void apply_dropout(std::string_view where, std::int64_t planes, const kernels::Dropout& drop, const Tensor& x, const Tensor& y) {
-  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+  visit_activation(x, where, [&]<class T>(TypeTag<T>) {
     if (x.numel() == 0) return;
     kernels_for<kernels::ActivationKernels<T>>(x.device())
         .dropout(stream_of(x), planes, x.numel() / planes, drop, x.data<T>(), y.data<T>());
@@ -75,6 +76,7 @@ Tensor dropout(std::string_view where, const Tensor& x, double p, bool training,
   check(p >= 0 && p <= 1, where, "expected a probability in [0, 1], got {}", p);
   if (!training || p == 0) return x;
   if (p == 1) return mul(x, 0.0);
+  if (lacks_kernels(x)) return dropout(where, x.to(float32), p, training, by_plane).to(bfloat16);
   const std::int64_t planes = by_plane ? x.size(0) * x.size(1) : 1;
   Generator& generator = default_generator();
   const std::int64_t row = x.dim() == 0 || x.size(0) == 0 ? 0 : by_plane ? x.size(1) : x.numel() / x.size(0);

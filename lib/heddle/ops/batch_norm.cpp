@@ -32,12 +32,13 @@ Grads batch_norm_gradient(const BatchNormCall& call, const Tensor& x, const Tens
     dgamma = empty_like(scales.gamma);
     dbeta = empty_like(scales.gamma);
   }
-  visit_floating(x.dtype(), "batch_norm", [&]<class T>(TypeTag<T>) {
+  visit_activation(x, "batch_norm", [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     const auto& table = kernels_for<BatchNormKernels<T>>(x.device());
     const Workspace workspace(x.device(), table.workspace(call.shape));
-    table.backward(stream_of(x), call.shape, call.fusion, x.data<T>(), dy.data<T>(), data_or_null<T>(scales.gamma),
-                   data_or_null<T>(scales.beta), mean.data<T>(), rstd.data<T>(), fixed_statistics, dx.data<T>(),
-                   data_or_null<T>(dgamma), data_or_null<T>(dbeta), workspace.get());
+    table.backward(stream_of(x), call.shape, call.fusion, x.data<T>(), dy.data<T>(), data_or_null<W>(scales.gamma),
+                   data_or_null<W>(scales.beta), mean.data<W>(), rstd.data<W>(), fixed_statistics, dx.data<T>(),
+                   data_or_null<W>(dgamma), data_or_null<W>(dbeta), workspace.get());
   });
   return {dx, dgamma, dbeta};
 }
@@ -46,22 +47,23 @@ Grads batch_norm_gradient(const BatchNormCall& call, const Tensor& x, const Tens
 Tensor batch_norm_training(const BatchNormCall& call, const Tensor& x, const ConvMoments* handed, const Running& running,
                            const Scales& scales, Tensor& mean, Tensor& rstd) {
   Tensor y = empty_like(x);
-  mean = empty({call.shape.c}, x.options());
-  rstd = empty({call.shape.c}, x.options());
-  visit_floating(x.dtype(), "batch_norm", [&]<class T>(TypeTag<T>) {
+  mean = empty({call.shape.c}, wide_options(x));
+  rstd = empty_like(mean);
+  visit_activation(x, "batch_norm", [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     const auto& table = kernels_for<BatchNormKernels<T>>(x.device());
-    const kernels::RunningStatistics<T> statistics{static_cast<T>(running.momentum), data_or_null<T>(running.mean),
-                                                   data_or_null<T>(running.var), data_or_null<std::int64_t>(running.batches)};
-    const T eps = static_cast<T>(call.eps), *gamma = data_or_null<T>(scales.gamma), *beta = data_or_null<T>(scales.beta);
+    const kernels::RunningStatistics<W> statistics{static_cast<W>(running.momentum), data_or_null<W>(running.mean),
+                                                   data_or_null<W>(running.var), data_or_null<std::int64_t>(running.batches)};
+    const W eps = static_cast<W>(call.eps), *gamma = data_or_null<W>(scales.gamma), *beta = data_or_null<W>(scales.beta);
     if (handed) {
       table.forward_from_moments(stream_of(x), call.shape, call.fusion,
-                                 reinterpret_cast<const kernels::PartialMoments<T>*>(handed->moments.data<T>()), handed->parts,
-                                 x.data<T>(), gamma, beta, eps, statistics, mean.data<T>(), rstd.data<T>(), y.data<T>());
+                                 reinterpret_cast<const kernels::PartialMoments<W>*>(handed->moments.data<W>()), handed->parts,
+                                 x.data<T>(), gamma, beta, eps, statistics, mean.data<W>(), rstd.data<W>(), y.data<T>());
       return;
     }
     const Workspace workspace(x.device(), table.workspace(call.shape));
-    table.forward(stream_of(x), call.shape, call.fusion, x.data<T>(), gamma, beta, eps, statistics, mean.data<T>(),
-                  rstd.data<T>(), y.data<T>(), workspace.get());
+    table.forward(stream_of(x), call.shape, call.fusion, x.data<T>(), gamma, beta, eps, statistics, mean.data<W>(),
+                  rstd.data<W>(), y.data<T>(), workspace.get());
   });
   for (const Tensor* written : {&running.mean, &running.var, &running.batches})
     if (written->defined()) ++written->impl()->storage->version;
@@ -71,10 +73,11 @@ Tensor batch_norm_training(const BatchNormCall& call, const Tensor& x, const Con
 Tensor batch_norm_inference(const BatchNormCall& call, const Tensor& x, const Tensor& mean, const Tensor& var,
                             const Scales& scales) {
   Tensor y = empty_like(x);
-  visit_floating(x.dtype(), "batch_norm", [&]<class T>(TypeTag<T>) {
+  visit_activation(x, "batch_norm", [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     kernels_for<BatchNormKernels<T>>(x.device())
-        .inference(stream_of(x), call.shape, call.fusion, x.data<T>(), data_or_null<T>(scales.gamma),
-                   data_or_null<T>(scales.beta), static_cast<T>(call.eps), mean.data<T>(), var.data<T>(), y.data<T>());
+        .inference(stream_of(x), call.shape, call.fusion, x.data<T>(), data_or_null<W>(scales.gamma),
+                   data_or_null<W>(scales.beta), static_cast<W>(call.eps), mean.data<W>(), var.data<W>(), y.data<T>());
   });
   return y;
 }
@@ -104,6 +107,8 @@ Tensor run_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor&
           "expected a num_batches_tracked of one int64 on {}, got {} {} on {}", x.device(), name_of(batches.dtype()),
           batches.shape(), batches.device());
 
+  if (lacks_kernels(x))
+    return run_batch_norm(x.to(float32), running_mean, running_var, weight, bias, options, neighbours, nullptr).to(bfloat16);
   const bool recorded = needs_grad({x, weight, bias});
   BatchNormCall call{shape, handed ? handed->fusion : fusion_of(neighbours, where, x, shape.inner), options.eps};
   const Tensor bits = keep_bits(call.fusion, x, shape.inner, recorded && batch_statistics);

@@ -44,19 +44,45 @@ T* data_or_null(const Tensor& t) {
   return t.defined() ? t.data<T>() : nullptr;
 }
 
+/// What parameters and statistics beside activations of the type are kept in.
+constexpr DType wide(DType type) {
+  return type == bfloat16 ? float32 : type;
+}
+inline TensorOptions wide_options(const Tensor& x) {
+  return {wide(x.dtype()), x.device()};
+}
+
+/// The tensor in float32, without history.
+inline Tensor widened(const Tensor& t) {
+  NoGradGuard guard;
+  return t.to(float32);
+}
+/// Whether an op that a GPU has bfloat16 kernels of must go through float32: op(x.to(float32)).to(bfloat16), which rounds
+/// where the kernels round.
+inline bool lacks_kernels(const Tensor& x) {
+  return x.dtype() == bfloat16 && x.device().is_cpu();
+}
+
 /// Error unless `operand` has x's type and device; `name` is what the message calls it.
 inline void check_same_kind(std::string_view where, std::string_view name, const Tensor& operand, const Tensor& x) {
   check(operand.dtype() == x.dtype() && operand.device() == x.device(), where, "expected a {} of {} on {}, got {} on {}", name,
         heddle::name_of(x.dtype()), x.device(), heddle::name_of(operand.dtype()), operand.device());
 }
 
-/// Error unless the operand is undefined, or has this shape and x's type and device.
+/// Error unless the parameter or statistic has x's device and what goes with its type.
+inline void check_parameter(std::string_view where, std::string_view name, const Tensor& operand, const Tensor& x) {
+  const DType expected = wide(x.dtype());
+  check(operand.dtype() == expected && operand.device() == x.device(), where, "expected a {} of {} on {}, got {} on {}", name,
+        heddle::name_of(expected), x.device(), heddle::name_of(operand.dtype()), operand.device());
+}
+
+/// Error unless the parameter is undefined, or has this shape, x's device and what goes with its type.
 inline void check_operand(std::string_view where, std::string_view name, const Tensor& operand, const Shape& shape,
                           const Tensor& x) {
   if (!operand.defined()) return;
   check(operand.shape() == shape, where, "expected a {} of shape {} for an input {}, got {}", name, shape, x.shape(),
         operand.shape());
-  check_same_kind(where, name, operand, x);
+  check_parameter(where, name, operand, x);
 }
 
 /// A size as the kernels' shapes hold it; Error where it does not fit.

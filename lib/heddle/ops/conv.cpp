@@ -28,7 +28,7 @@ ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Conv2dOptions&
   constexpr auto where = "conv2d";
   check(x.dim() == 4, where, "expected an input [n, c, h, w], got {}", x.shape());
   check(weight.dim() == 4, where, "expected a weight [k, c / groups, kh, kw], got {}", weight.shape());
-  check_same_kind(where, "weight", weight, x);
+  check_parameter(where, "weight", weight, x);
   check(o.stride.h > 0 && o.stride.w > 0, where, "expected a stride of 1 or more, got {{{}, {}}}", o.stride.h, o.stride.w);
   check(o.dilation.h > 0 && o.dilation.w > 0, where, "expected a dilation of 1 or more, got {{{}, {}}}", o.dilation.h,
         o.dilation.w);
@@ -101,10 +101,11 @@ void infer(const ConvInferenceKernels& kernels, const ConvShape& s, const Tensor
 }
 
 void forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
-  visit_floating(x.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+  visit_activation(x, "conv2d", [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     with_kernels<T>(s, x.device(), [&](const auto& table) {
       const Workspace workspace(x.device(), table.workspace(s, ConvPass::forward));
-      table.forward(stream_of(x), s, x.data<T>(), weight.data<T>(), data_or_null<T>(bias), y.data<T>(), workspace.get());
+      table.forward(stream_of(x), s, x.data<T>(), weight.data<W>(), data_or_null<W>(bias), y.data<T>(), workspace.get());
     });
   });
 }
@@ -113,36 +114,39 @@ void forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Te
 bool forward_to_norm(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor& bias,
                      const NormNeighbours& neighbours, const Tensor& y, ConvMoments& handed) {
   if (s.depthwise()) return false;
-  return visit_floating(x.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+  return visit_activation(x, "conv2d", [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     const auto& table = kernels_for<kernels::Conv2dKernels<T>>(x.device());
     const int parts = table.moment_parts ? table.moment_parts(s, neighbours.dropout_before.p > 0) : 0;
     if (parts == 0) return false;
     handed.fusion = fusion_of(neighbours, "batch_norm", y, std::int64_t{s.out_h()} * s.out_w());
     handed.fusion.before_applied = true;
-    handed.moments = empty({s.k, parts, 3}, x.options());
+    handed.moments = empty({s.k, parts, 3}, wide_options(x));
     handed.parts = parts;
-    static_assert(sizeof(kernels::PartialMoments<T>) == 3 * sizeof(T));
+    static_assert(sizeof(kernels::PartialMoments<W>) == 3 * sizeof(W));
     const Workspace workspace(x.device(), table.workspace(s, ConvPass::forward));
-    table.forward_to_norm(stream_of(x), s, handed.fusion, x.data<T>(), weight.data<T>(), data_or_null<T>(bias), y.data<T>(),
-                          reinterpret_cast<kernels::PartialMoments<T>*>(handed.moments.data<T>()), workspace.get());
+    table.forward_to_norm(stream_of(x), s, handed.fusion, x.data<T>(), weight.data<W>(), data_or_null<W>(bias), y.data<T>(),
+                          reinterpret_cast<kernels::PartialMoments<W>*>(handed.moments.data<W>()), workspace.get());
     return true;
   });
 }
 
 void grad_input(const ConvShape& s, const Tensor& dy, const Tensor& weight, const Tensor& dx) {
-  visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+  visit_activation(dy, "conv2d", [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     with_kernels<T>(s, dy.device(), [&](const auto& table) {
       const Workspace workspace(dy.device(), table.workspace(s, ConvPass::grad_input));
-      table.grad_input(stream_of(dy), s, dy.data<T>(), weight.data<T>(), dx.data<T>(), workspace.get());
+      table.grad_input(stream_of(dy), s, dy.data<T>(), weight.data<W>(), dx.data<T>(), workspace.get());
     });
   });
 }
 
 void grad_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, const Tensor& dweight, const Tensor& dbias) {
-  visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+  visit_activation(dy, "conv2d", [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     with_kernels<T>(s, dy.device(), [&](const auto& table) {
       const Workspace workspace(dy.device(), table.workspace(s, ConvPass::grad_weight));
-      table.grad_weight(stream_of(dy), s, x.data<T>(), dy.data<T>(), dweight.data<T>(), data_or_null<T>(dbias),
+      table.grad_weight(stream_of(dy), s, x.data<T>(), dy.data<T>(), dweight.data<W>(), data_or_null<W>(dbias),
                         workspace.get());
     });
   });
@@ -150,18 +154,25 @@ void grad_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, const Te
 
 // Whether the kernels have both gradients in one.
 bool has_gradients(const ConvShape& s, const Tensor& dy) {
-  return !s.depthwise() && visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+  return !s.depthwise() && visit_activation(dy, "conv2d", [&]<class T>(TypeTag<T>) {
     return kernels_for<kernels::Conv2dKernels<T>>(dy.device()).gradients != nullptr;
   });
 }
 void gradients(const ConvShape& s, const Tensor& x, const Tensor& dy, const Tensor& weight, const Tensor& dx,
                const Tensor& dweight, const Tensor& dbias) {
-  visit_floating(dy.dtype(), "conv2d", [&]<class T>(TypeTag<T>) {
+  visit_activation(dy, "conv2d", [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     const auto& table = kernels_for<kernels::Conv2dKernels<T>>(dy.device());
     const Workspace workspace(dy.device(), table.workspace(s, ConvPass::grad_weight));
-    table.gradients(stream_of(dy), s, x.data<T>(), dy.data<T>(), weight.data<T>(), dx.data<T>(), dweight.data<T>(),
-                    data_or_null<T>(dbias), workspace.get());
+    table.gradients(stream_of(dy), s, x.data<T>(), dy.data<T>(), weight.data<W>(), dx.data<T>(), dweight.data<W>(),
+                    data_or_null<W>(dbias), workspace.get());
   });
+}
+
+// The weight as tensor cores multiply it beside activations of bfloat16; its gradient stays that of the weight itself.
+Tensor rounded(const Tensor& weight) {
+  Tensor result = no_grad([&] { return weight.to(bfloat16).to(float32); });
+  return record("round", {weight}, result, [](const Tensor& dy, const Needs&) -> Grads { return {dy}; });
 }
 
 // A null `handed`: no norm to hand anything to.
@@ -169,6 +180,8 @@ Tensor run_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, con
                   const NormNeighbours& neighbours, ConvMoments* handed) {
   const ConvShape s = conv_shape(x, weight, options);
   check_operand("conv2d", "bias", bias, {s.k}, x);
+  if (lacks_kernels(x))
+    return run_conv2d(x.to(float32), s.depthwise() ? weight : rounded(weight), bias, options, {}, nullptr).to(bfloat16);
   const Tensor x_dense = dense(x), weight_dense = dense(weight), bias_dense = dense_or_none(bias);
   Tensor y = empty({s.n, s.k, s.out_h(), s.out_w()}, x.options());
   const bool recorded = needs_grad({x, weight, bias});
@@ -185,8 +198,8 @@ Tensor run_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, con
     Tensor dx, dweight, dbias;
     const bool weights = needs[1] || needs[2];
     const auto make_dx = [&] { dx = empty({s.n, s.c, s.h, s.w}, dy.options()); };
-    if (weights) dweight = empty({s.k, s.c / s.groups, s.kh, s.kw}, dy.options());
-    if (needs[2]) dbias = empty({s.k}, dy.options());
+    if (weights) dweight = empty({s.k, s.c / s.groups, s.kh, s.kw}, wide_options(dy));
+    if (needs[2]) dbias = empty({s.k}, wide_options(dy));
     if (needs[0] && weights && has_gradients(s, dy)) {
       make_dx();
       gradients(s, kept_x.get("conv2d"), dy, kept_weight.get("conv2d"), dx, dweight, dbias);

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "heddle/core/layout.hpp"
 #include "heddle/autograd/trace.hpp"
+#include "heddle/core/layout.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/reduce.hpp"
 #include "kernels/elementwise/elementwise.hpp"
@@ -20,8 +20,9 @@ using kernels::Scalar;
 
 namespace {
 
-// Runs a table's function of two tensors over the shape they take together, whatever their layouts.
-template <class Select>
+// Runs a table's function of two tensors over the shape they take together, whatever their layouts; `bf16`: one that tables
+// for bfloat16 have.
+template <bool bf16, class Select>
 Tensor combine(std::string_view where, const Tensor& a, const Tensor& b, Select&& select) {
   check_same_kind(where, "right operand", b, a);
   const Shape shape = broadcast_shapes(a.shape(), b.shape(), where);
@@ -29,20 +30,29 @@ Tensor combine(std::string_view where, const Tensor& a, const Tensor& b, Select&
   if (y.numel() == 0) return y;
   const auto space =
       element_shape(shape, expanded_strides(a.shape(), a.strides(), shape), expanded_strides(b.shape(), b.strides(), shape));
-  visit_number(a.dtype(), where, [&]<class T>(TypeTag<T>) {
+  const auto run = [&]<class T>(TypeTag<T>) {
     select(kernels_for<ElementwiseKernels<T>>(a.device()), space, a.data<T>(), b.data<T>(), y.data<T>());
-  });
+  };
+  if constexpr (bf16) {
+    if (a.dtype() == bfloat16) {
+      visit_activation(a, where, run);
+      return y;
+    }
+  }
+  visit_number(a.dtype(), where, run);
   return y;
 }
 
 Tensor binary(std::string_view where, Binary op, const Tensor& a, const Tensor& b) {
-  return combine(where, a, b, [&](const auto& table, const auto& space, auto* pa, auto* pb, auto* y) {
+  if (lacks_kernels(a) && lacks_kernels(b)) return binary(where, op, widened(a), widened(b)).to(bfloat16);
+  return combine<true>(where, a, b, [&](const auto& table, const auto& space, auto* pa, auto* pb, auto* y) {
     table.binary(stream_of(a), op, space, pa, pb, y);
   });
 }
 
 Tensor compare(std::string_view where, Compare op, const Tensor& a, const Tensor& b) {
-  return combine(where, a, b, [&](const auto& table, const auto& space, auto* pa, auto* pb, auto* y) {
+  if (a.dtype() == bfloat16 && b.dtype() == bfloat16) return compare(where, op, widened(a), widened(b)).to(bfloat16);
+  return combine<false>(where, a, b, [&](const auto& table, const auto& space, auto* pa, auto* pb, auto* y) {
     table.compare(stream_of(a), op, space, pa, pb, y);
   });
 }
@@ -54,6 +64,7 @@ void check_number(std::string_view where, const Tensor& x, double s) {
 
 Tensor scalar(std::string_view where, Scalar op, const Tensor& x, double s) {
   check_number(where, x, s);
+  if (x.dtype() == bfloat16) return scalar(where, op, widened(x), s).to(bfloat16);
   const Tensor x_dense = dense(x);
   Tensor y = empty_like(x_dense);
   visit_number(x.dtype(), where, [&]<class T>(TypeTag<T>) {

@@ -10,6 +10,7 @@ using namespace detail;
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   constexpr auto where = "linear";
+  if (x.dtype() == bfloat16) return linear(x.to(float32), weight, bias).to(bfloat16);
   check(weight.dim() == 2, where, "expected a weight [out, in], got {}", weight.shape());
   check(x.dim() >= 1 && x.shape().back() == weight.size(1), where, "expected an input [..., {}] (weight is {}), got {}",
         weight.size(1), weight.shape(), x.shape());

@@ -60,8 +60,8 @@ Problem problem_of(std::string_view where, const Tensor& scores, const Tensor& l
   p.labels = dense(labels);
   p.weight = dense_or_none(weight);
   check_range(where, p.labels, p.shape.classes, ignore_index);
-  p.loss = empty(reduction == Reduction::none ? Shape{p.shape.n} : Shape{}, scores.options());
-  p.total_weight = empty({1}, scores.options());
+  p.loss = empty(reduction == Reduction::none ? Shape{p.shape.n} : Shape{}, wide_options(scores));
+  p.total_weight = empty({1}, wide_options(scores));
   return p;
 }
 
@@ -69,28 +69,31 @@ Problem problem_of(std::string_view where, const Tensor& scores, const Tensor& l
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
   constexpr auto where = "cross_entropy";
+  if (lacks_kernels(logits)) return cross_entropy(logits.to(float32), labels, options);
   const Scope scope("loss", where, logits);
   check(options.label_smoothing >= 0 && options.label_smoothing <= 1, where, "expected a label_smoothing in [0, 1], got {}",
         options.label_smoothing);
   const Problem p =
       problem_of(where, logits, labels, options.weight, options.ignore_index, options.reduction, options.label_smoothing);
-  const Tensor log_probability = empty_like(p.scores);
-  visit_floating(logits.dtype(), where, [&]<class T>(TypeTag<T>) {
+  const Tensor log_probability = empty(logits.shape(), wide_options(logits));
+  visit_activation(logits, where, [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     kernels_for<LossKernels<T>>(logits.device())
-        .cross_entropy(stream_of(logits), p.shape, p.scores.data<T>(), p.labels.data<std::int64_t>(), data_or_null<T>(p.weight),
-                       p.loss.data<T>(), log_probability.data<T>(), p.total_weight.data<T>());
+        .cross_entropy(stream_of(logits), p.shape, p.scores.data<T>(), p.labels.data<std::int64_t>(), data_or_null<W>(p.weight),
+                       p.loss.data<W>(), log_probability.data<W>(), p.total_weight.data<W>());
   });
   scope.output(p.loss);
   if (!needs_grad({logits})) return p.loss;
   return record(where, {logits}, p.loss,
-                [shape = p.shape, log_probability, total = p.total_weight, labels = Saved(p.labels), weight = Saved(p.weight)](
-                    const Tensor& dloss, const Needs&) -> Grads {
-                  Tensor dlogits = empty_like(log_probability);
-                  visit_floating(dloss.dtype(), where, [&]<class T>(TypeTag<T>) {
+                [shape = p.shape, options = logits.options(), log_probability, total = p.total_weight, labels = Saved(p.labels),
+                 weight = Saved(p.weight)](const Tensor& dloss, const Needs&) -> Grads {
+                  Tensor dlogits = empty(log_probability.shape(), options);
+                  visit_activation(dlogits, where, [&]<class T>(TypeTag<T>) {
+                    using W = kernels::Wide<T>;
                     kernels_for<LossKernels<T>>(dloss.device())
-                        .cross_entropy_backward(stream_of(dloss), shape, log_probability.data<T>(),
-                                                labels.get(where).data<std::int64_t>(), data_or_null<T>(weight.get(where)),
-                                                total.data<T>(), dloss.data<T>(), dlogits.data<T>());
+                        .cross_entropy_backward(stream_of(dloss), shape, log_probability.data<W>(),
+                                                labels.get(where).data<std::int64_t>(), data_or_null<W>(weight.get(where)),
+                                                total.data<W>(), dloss.data<W>(), dlogits.data<T>());
                   });
                   return {dlogits};
                 });
@@ -98,6 +101,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
 
 Tensor nll_loss(const Tensor& log_probability, const Tensor& labels, const NllLossOptions& options) {
   constexpr auto where = "nll_loss";
+  if (log_probability.dtype() == bfloat16) return nll_loss(log_probability.to(float32), labels, options);
   const Problem p = problem_of(where, log_probability, labels, options.weight, options.ignore_index, options.reduction, 0);
   visit_floating(log_probability.dtype(), where, [&]<class T>(TypeTag<T>) {
     kernels_for<LossKernels<T>>(log_probability.device())
@@ -122,7 +126,8 @@ namespace {
 
 void check_pair(std::string_view where, const Tensor& input, const Tensor& target) {
   check(target.defined(), where, "expected a target of the input's shape {}, got none", input.shape());
-  check(target.shape() == input.shape(), where, "expected a target of the input's shape {}, got {}", input.shape(), target.shape());
+  check(target.shape() == input.shape(), where, "expected a target of the input's shape {}, got {}", input.shape(),
+        target.shape());
   check_same_kind(where, "target", target, input);
 }
 
@@ -165,12 +170,12 @@ void accumulate_metrics(Tensor& totals, const Tensor& logits, const Tensor& labe
         where, "expected totals float64 [3] on {}, got {} {} on {}", logits.device(), heddle::name_of(totals.dtype()),
         totals.shape(), totals.device());
   check(loss.numel() == 1, where, "expected a loss of one element, got {}", loss.shape());
-  check_same_kind(where, "loss", loss, logits);
-  const Tensor logits_dense = dense(logits), labels_dense = dense(labels);
-  visit_floating(logits.dtype(), where, [&]<class T>(TypeTag<T>) {
+  check_parameter(where, "loss", loss, logits);
+  const Tensor logits_dense = dense(lacks_kernels(logits) ? widened(logits) : logits), labels_dense = dense(labels);
+  visit_activation(logits_dense, where, [&]<class T>(TypeTag<T>) {
     kernels_for<LossKernels<T>>(logits.device())
         .accumulate_metrics(stream_of(logits), logits.size(0), logits.size(1), logits_dense.data<T>(),
-                            labels_dense.data<std::int64_t>(), loss.data<T>(), totals.data<double>());
+                            labels_dense.data<std::int64_t>(), loss.data<kernels::Wide<T>>(), totals.data<double>());
   });
   ++totals.impl()->storage->version;
 }

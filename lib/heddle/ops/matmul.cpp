@@ -91,6 +91,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   check(a.dim() >= 1 && b.dim() >= 1, "matmul", "expected operands of one dimension or more, got {} and {}", a.shape(),
         b.shape());
   check_same_kind("matmul", "right operand", b, a);
+  if (a.dtype() == bfloat16) return matmul(a.to(float32), b.to(float32)).to(bfloat16);
   const Tensor left = a.dim() == 1 ? a.unsqueeze(0) : a, right = b.dim() == 1 ? b.unsqueeze(1) : b;
   check(left.size(-1) == right.size(-2), "matmul", "expected inner sizes that agree, got {} and {}", a.shape(), b.shape());
   Tensor c = batched(left, right);

@@ -43,17 +43,19 @@ namespace {
 // Group, layer and instance norm: one kernel family, told apart by the shape alone; a trace has `option` besides.
 Tensor row_norm(std::string_view where, const GroupNormShape& shape, const std::pair<const char*, std::int64_t>& option,
                 const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, const NormNeighbours& neighbours) {
+  if (lacks_kernels(x)) return row_norm(where, shape, option, x.to(float32), weight, bias, eps, neighbours).to(bfloat16);
   const bool recorded = needs_grad({x, weight, bias});
   NormFusion fusion = fusion_of(neighbours, where, x, shape.inner);
   const Tensor bits = keep_bits(fusion, x, shape.inner, recorded);
   const Tensor x_dense = dense(x);
   const Scales scales = scales_of(weight, bias);
-  Tensor y = empty_like(x_dense), mean = empty({shape.rows()}, x.options()), rstd = empty({shape.rows()}, x.options());
-  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+  Tensor y = empty_like(x_dense), mean = empty({shape.rows()}, wide_options(x)), rstd = empty_like(mean);
+  visit_activation(x, where, [&]<class T>(TypeTag<T>) {
+    using W = kernels::Wide<T>;
     const auto& table = kernels_for<GroupNormKernels<T>>(x.device());
     const Workspace workspace(x.device(), table.workspace(shape));
-    table.forward(stream_of(x), shape, fusion, x_dense.data<T>(), data_or_null<T>(scales.gamma), data_or_null<T>(scales.beta),
-                  static_cast<T>(eps), mean.data<T>(), rstd.data<T>(), y.data<T>(), workspace.get());
+    table.forward(stream_of(x), shape, fusion, x_dense.data<T>(), data_or_null<W>(scales.gamma), data_or_null<W>(scales.beta),
+                  static_cast<W>(eps), mean.data<W>(), rstd.data<W>(), y.data<T>(), workspace.get());
   });
   if (!recorded) return y;
   return record(
@@ -66,12 +68,13 @@ Tensor row_norm(std::string_view where, const GroupNormShape& shape, const std::
           dgamma = empty_like(gamma);
           dbeta = empty_like(gamma);
         }
-        visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
+        visit_activation(dy, name, [&]<class T>(TypeTag<T>) {
+          using W = kernels::Wide<T>;
           const auto& table = kernels_for<GroupNormKernels<T>>(dy.device());
           const Workspace workspace(dy.device(), table.workspace(shape));
-          table.backward(stream_of(dy), shape, fusion, saved_x.data<T>(), dy.data<T>(), data_or_null<T>(gamma),
-                         data_or_null<T>(beta), mean.data<T>(), rstd.data<T>(), dx.data<T>(), data_or_null<T>(dgamma),
-                         data_or_null<T>(dbeta), workspace.get());
+          table.backward(stream_of(dy), shape, fusion, saved_x.data<T>(), dy.data<T>(), data_or_null<W>(gamma),
+                         data_or_null<W>(beta), mean.data<W>(), rstd.data<W>(), dx.data<T>(), data_or_null<W>(dgamma),
+                         data_or_null<W>(dbeta), workspace.get());
         });
         return {dx, dgamma, dbeta};
       },

@@ -77,18 +77,19 @@ Tensor max_pool2d(const Tensor& x, Pair kernel, const MaxPool2dOptions& options)
   constexpr auto where = "max_pool2d";
   const PoolShape s = pool_shape(where, x, kernel, options.stride, options.padding, options.dilation, options.ceil_mode);
   check(kernel.h * kernel.w <= 256, where, "expected a kernel of at most 256 elements, got {} x {}", kernel.h, kernel.w);
+  if (lacks_kernels(x)) return max_pool2d(x.to(float32), kernel, options).to(bfloat16);
   const bool recorded = needs_grad({x});
   const Tensor x_dense = dense(x);
   Tensor y = empty(with_size(x.shape(), s.out_h, s.out_w), x.options()), arg;
   if (recorded) arg = empty(y.shape(), {uint8, x.device()});
-  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+  visit_activation(x, where, [&]<class T>(TypeTag<T>) {
     kernels_for<PoolKernels<T>>(x.device())
         .max(stream_of(x), s, x_dense.data<T>(), y.data<T>(), data_or_null<std::uint8_t>(arg));
   });
   if (!recorded) return y;
   const auto backward = [s, arg, x_shape = x.shape()](const Tensor& dy, const Needs&) -> Grads {
     Tensor dx = empty(x_shape, dy.options());
-    visit_floating(dy.dtype(), where, [&]<class T>(TypeTag<T>) {
+    visit_activation(dy, where, [&]<class T>(TypeTag<T>) {
       kernels_for<PoolKernels<T>>(dy.device())
           .max_backward(stream_of(dy), s, dy.data<T>(), arg.data<std::uint8_t>(), dx.data<T>());
     });
@@ -100,14 +101,15 @@ Tensor max_pool2d(const Tensor& x, Pair kernel, const MaxPool2dOptions& options)
 namespace {
 
 Tensor average(std::string_view where, const Tensor& x, const PoolShape& s) {
+  if (lacks_kernels(x)) return average(where, x.to(float32), s).to(bfloat16);
   const Tensor x_dense = dense(x);
   Tensor y = empty(with_size(x.shape(), s.out_h, s.out_w), x.options());
-  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+  visit_activation(x, where, [&]<class T>(TypeTag<T>) {
     kernels_for<PoolKernels<T>>(x.device()).average(stream_of(x), s, x_dense.data<T>(), y.data<T>());
   });
   const auto backward = [s, x_shape = x.shape(), name = std::string(where)](const Tensor& dy, const Needs&) -> Grads {
     Tensor dx = empty(x_shape, dy.options());
-    visit_floating(dy.dtype(), name, [&]<class T>(TypeTag<T>) {
+    visit_activation(dy, name, [&]<class T>(TypeTag<T>) {
       kernels_for<PoolKernels<T>>(dy.device()).average_backward(stream_of(dy), s, dy.data<T>(), dx.data<T>());
     });
     return {dx};
@@ -126,15 +128,16 @@ Tensor avg_pool2d(const Tensor& x, Pair kernel, const AvgPool2dOptions& options)
 Tensor global_avg_pool2d(const Tensor& x) {
   constexpr auto where = "global_avg_pool2d";
   check_image(where, x);
+  if (lacks_kernels(x)) return global_avg_pool2d(x.to(float32)).to(bfloat16);
   const std::int64_t planes = product(x.shape(), 0, x.dim() - 2), inner = x.size(-2) * x.size(-1);
   const Tensor x_dense = dense(x);
   Tensor y = empty(with_size(x.shape(), 1, 1), x.options());
-  visit_floating(x.dtype(), where, [&]<class T>(TypeTag<T>) {
+  visit_activation(x, where, [&]<class T>(TypeTag<T>) {
     kernels_for<PoolKernels<T>>(x.device()).global_average(stream_of(x), planes, inner, x_dense.data<T>(), y.data<T>());
   });
   return record(where, {x}, y, [planes, inner, x_shape = x.shape()](const Tensor& dy, const Needs&) -> Grads {
     Tensor dx = empty(x_shape, dy.options());
-    visit_floating(dy.dtype(), where, [&]<class T>(TypeTag<T>) {
+    visit_activation(dy, where, [&]<class T>(TypeTag<T>) {
       kernels_for<PoolKernels<T>>(dy.device())
           .global_average_backward(stream_of(dy), planes, inner, dy.data<T>(), dx.data<T>());
     });
@@ -168,6 +171,7 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size) {
     const Pair kernel{to_int(h / output_size.h, where), to_int(w / output_size.w, where)};
     return average(where, x, pool_shape(where, x, kernel, kernel, 0, 1, false));
   }
+  if (x.dtype() == bfloat16) return adaptive_avg_pool2d(x.to(float32), output_size).to(bfloat16);
   // Windows of several sizes: a product with a matrix of averages from either side.
   const Tensor rows = averaging_matrix(h, output_size.h, x.options()),
                columns = averaging_matrix(w, output_size.w, x.options());

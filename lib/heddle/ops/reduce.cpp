@@ -48,6 +48,7 @@ Shape reduced_shape(const Shape& shape, const Marks& marks, bool keepdim) {
 }
 
 Tensor reduce_run(std::string_view where, Reduce op, const Tensor& x, int begin, int end) {
+  if (x.dtype() == bfloat16) return reduce_run(where, op, widened(x), begin, end).to(bfloat16);
   Shape shape = x.shape();
   for (int d = begin; d < end; ++d) shape[d] = 1;
   Tensor y = empty(shape, x.options());
@@ -166,6 +167,7 @@ ReduceShape along(const Tensor& x, int dim) {
 // The first maximum's place, the dimension kept.
 Tensor first_maximum(std::string_view where, const Tensor& x, int dim) {
   check(x.numel() > 0, where, "expected elements to choose from, got shape {}", x.shape());
+  if (x.dtype() == bfloat16) return first_maximum(where, widened(x), dim);
   Shape shape = x.shape();
   if (x.dim()) shape[dim] = 1;
   Tensor index = empty(shape, {int64, x.device()});

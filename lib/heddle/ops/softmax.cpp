@@ -11,6 +11,7 @@ using namespace detail;
 namespace {
 
 Tensor softmax(std::string_view where, const Tensor& x, int dim, bool log) {
+  if (x.dtype() == bfloat16) return softmax(where, x.to(float32), dim, log).to(bfloat16);
   dim = normalize_dim(dim, x.dim(), where);
   const std::int64_t classes = x.dim() ? x.size(dim) : 1;
   const kernels::SoftmaxShape s{product(x.shape(), 0, dim), classes, product(x.shape(), dim + 1, x.dim())};

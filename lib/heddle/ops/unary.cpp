@@ -19,6 +19,7 @@ Tensor unary(const char* where, Unary op, const Tensor& x, Keep keep, Gradient d
   const bool exact_in_integers = op == Unary::neg || op == Unary::abs || op == Unary::sign || op == Unary::square;
   check(is_floating_point(x.dtype()) || exact_in_integers, where, "expected float32 or float64, got {}",
         heddle::name_of(x.dtype()));
+  if (x.dtype() == bfloat16) return unary(where, op, x.to(float32), keep, d).to(bfloat16);
   const Tensor x_dense = dense(x);
   Tensor y = empty_like(x_dense);
   visit_number(x.dtype(), where, [&]<class T>(TypeTag<T>) {

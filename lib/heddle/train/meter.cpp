@@ -17,11 +17,12 @@ void Meter::add(const Tensor& logits, const Tensor& labels, const Tensor& loss) 
         loss.shape().str());
   check(logits.device() == totals_.device(), "Meter", "expected logits on {}, got {}", totals_.device().str(),
         logits.device().str());
-  const Tensor scores = logits.detach().contiguous();
-  visit_floating(scores.dtype(), "Meter", [&]<class T>(TypeTag<T>) {
+  Tensor scores = logits.detach().contiguous();
+  if (scores.dtype() == bfloat16 && scores.device().is_cpu()) scores = scores.to(float32);
+  visit_activation(scores, "Meter", [&]<class T>(TypeTag<T>) {
     kernels_for<kernels::LossKernels<T>>(scores.device())
         .accumulate_metrics(stream_of(scores), scores.size(0), scores.size(1), scores.data<T>(), labels.data<std::int64_t>(),
-                            loss.data<T>(), totals_.data<double>());
+                            loss.data<kernels::Wide<T>>(), totals_.data<double>());
   });
 }
 

@@ -49,7 +49,7 @@ std::int64_t RecordedSteps::run(std::int64_t batch, std::uint64_t step) {
     made.number = batch;
     made.index = recording.index;
     made.images = loader_.options().transform.apply(loader_.dataset(), made.index, loader_.options().seed, epoch_, &made.labels,
-                                                    gpu ? on_device + 1 : nullptr);
+                                                    gpu ? on_device + 1 : nullptr, loader_.options().dtype);
     work_(made);
   });
   return recording.index.numel();
