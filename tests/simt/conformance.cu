@@ -199,6 +199,14 @@ HD_KERNEL void round_kernel(const float* x, int n, bool tf32, std::uint32_t* y) 
   if (i < n) y[i] = tf32 ? to_tf32(x[i]) : pack_bf16(x[i], 0.0f);
 }
 
+template <class T, int V> HD_KERNEL void thirds_kernel(const T* x, int n, T* y) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
+  if (i >= n) return;
+  auto v = load_wide<V>(x + i);
+  for (int k = 0; k < V; ++k) v[k] /= 3;
+  store_narrow(y + i, v);
+}
+
 HD_KERNEL void scale_kernel(const float* x, float s, float* y, std::int64_t n) {
   const std::int64_t i = (std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * 4;
   if (i + 4 <= n) {
@@ -328,6 +336,18 @@ std::vector<std::uint32_t> rounded(const std::vector<float>& x, bool tf32) {
 }  // namespace
 std::vector<std::uint32_t> round_bf16(const std::vector<float>& x) { return rounded(x, false); }
 std::vector<std::uint32_t> round_tf32(const std::vector<float>& x) { return rounded(x, true); }
+
+template <class T> std::vector<T> thirds(int width, const std::vector<T>& x) {
+  OnDevice<T> dx(x), y(x.size());
+  const unsigned blocks = blocks_for(length(x) / width, 64);
+  if (width == 1) launch<thirds_kernel<T, 1>>(blocks, 64, 0, {}, dx, length(x), y);
+  if (width == 2) launch<thirds_kernel<T, 2>>(blocks, 64, 0, {}, dx, length(x), y);
+  if (width == 4) launch<thirds_kernel<T, 4>>(blocks, 64, 0, {}, dx, length(x), y);
+  if (width == 8) launch<thirds_kernel<T, 8>>(blocks, 64, 0, {}, dx, length(x), y);
+  return y.host();
+}
+template std::vector<float> thirds(int, const std::vector<float>&);
+template std::vector<bf16> thirds(int, const std::vector<bf16>&);
 
 void scale(const float* x, float s, float* y, std::int64_t count, void* stream_handle) {
   launch<scale_kernel>(blocks_for(count, 512), 128, 0, Stream{stream_handle}, x, s, y, count);

@@ -49,6 +49,10 @@ template <class T> std::vector<T> fast_math(const std::vector<T>& x);
 std::vector<std::uint32_t> round_bf16(const std::vector<float>& x);
 std::vector<std::uint32_t> round_tf32(const std::vector<float>& x);
 
+/// x / 3 by load_wide and store_narrow of `width` elements each (1, 2, 4 or 8).
+template <class T>
+std::vector<T> thirds(int width, const std::vector<T>& x);
+
 /// x * scale by 16-byte accesses where x is long enough, one launch on `stream_handle` (null: the default stream).
 void scale(const float* x, float scale, float* y, std::int64_t count, void* stream_handle);
 

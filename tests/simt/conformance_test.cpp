@@ -202,6 +202,20 @@ TEST_CASE("simt: rounding to bf16 and tf32 is the same in kernels and on the hos
   CHECK(std::isnan(static_cast<float>(bf16(std::numeric_limits<float>::quiet_NaN()))));
 }
 
+TEST_CASE("simt: vector accesses calculate in float and round bf16 once, at the store") {
+  const std::vector<float> x = numbers<float>(480);
+  std::vector<bf16> narrow;
+  for (float v : x) narrow.push_back(bf16(v));
+  for (int width : {1, 2, 4, 8}) {
+    const auto y = thirds(width, x);
+    const auto half = thirds(width, narrow);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      CHECK(y[i] == x[i] / 3);
+      CHECK(half[i].bits == bf16(static_cast<float>(narrow[i]) / 3).bits);
+    }
+  }
+}
+
 TEST_CASE("simt: one launch adds up a grid, the last block its partial sums") {
   const auto x = numbers<double>(5000);
   const double expected = grid_sum(x);
