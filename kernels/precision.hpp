@@ -22,8 +22,8 @@ struct WideOf<BFloat16> {
 }  // namespace detail
 
 /// What goes with activations of T: the type of parameters, their gradients and statistics, and of all arithmetic. It is T
-/// itself, but float where activations are BFloat16. Tables for BFloat16 exist for the GPU alone; their convolutions multiply
-/// on tensor cores, factors rounded to bf16, whatever the precision asked for.
+/// itself, but float where activations are BFloat16. Tables for BFloat16 exist for the GPU alone, in one variant, whichever
+/// is asked for; their convolutions multiply on tensor cores, factors rounded to bf16, whatever the precision asked for.
 template <class T>
 using Wide = typename detail::WideOf<T>::type;
 

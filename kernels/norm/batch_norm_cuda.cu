@@ -13,8 +13,9 @@
 // Variance: a thread sums z - K and (z - K)^2 of about 16 elements in T, K being its first; count, mean and sum of squared
 // distances of threads, then of blocks, are joined in double by Chan, Golub and LeVeque's formula.
 //
-// Threads take 4 neighbouring elements where planes are a multiple of 4. Bytes: forward 8 read (4 of them from the L2 cache
-// where the tensor fits) and 4 written an element, backward 16 and 4. Operations: 9 and 20, and 25 a mask drawn.
+// Threads take 4 neighbouring elements where planes are a multiple of 4, and 8 of bf16 where they are one of 8. Bytes: forward
+// 8 read (4 of them from the L2 cache where the tensor fits) and 4 written an element, backward 16 and 4; half of that in bf16,
+// with everything a channel has one of in float. Operations: 9 and 20, and 25 a mask drawn.
 #include <cmath>
 
 #include "kernels/norm/batch_norm_cut.cuh"
@@ -34,14 +35,14 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     batch_moments_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, Moments* HD_RESTRICT partial) {
   HD_SHARED(Moments, shared, [threads]);
   HD_CARVER(carver);
-  const DeviceNeighbours<T, true> neighbours(fusion);
+  const DeviceNeighbours<Wide<T>, true> neighbours(fusion);
   const Share share(cut);
-  const PlaneFactors<T> before(cut, share, neighbours.before, carver.template take<T>(cut.images));
+  const PlaneFactors<Wide<T>> before(cut, share, neighbours.before, carver.template take<Wide<T>>(cut.images));
   __syncthreads();
   int count = 0;
-  T shift = 0, sum = 0, squares = 0;
+  Wide<T> shift = 0, sum = 0, squares = 0;
   share.template each<V>(cut, [&](int image, std::int64_t i) {
-    const simt::Vec<T, V> z = neighbours.template input<V>(x, i, before(image));
+    const simt::Vec<Wide<T>, V> z = neighbours.template input<V>(x, i, before(image));
     if (count == 0) shift = z[0];
     count += V;
     for (int j = 0; j < V; ++j) sum += z[j] - shift, squares += (z[j] - shift) * (z[j] - shift);
@@ -72,14 +73,14 @@ struct Statistics {
 
 template <class T, int V>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    batch_apply_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, const T* HD_RESTRICT gamma,
-                       const T* HD_RESTRICT beta, Statistics<T> s, T* HD_RESTRICT y) {
+    batch_apply_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, const Wide<T>* HD_RESTRICT gamma,
+                       const Wide<T>* HD_RESTRICT beta, Statistics<Wide<T>> s, T* HD_RESTRICT y) {
   HD_SHARED(Moments, shared, [threads]);
   HD_CARVER(carver);
-  const DeviceNeighbours<T, true> neighbours(fusion);
+  const DeviceNeighbours<Wide<T>, true> neighbours(fusion);
   const Share share(cut);
-  T* const factors = carver.template take<T>(2 * cut.images);
-  const PlaneFactors<T> before(cut, share, neighbours.before, factors),
+  auto* const factors = carver.template take<Wide<T>>(2 * cut.images);
+  const PlaneFactors<Wide<T>> before(cut, share, neighbours.before, factors),
       after(cut, share, neighbours.after, factors + cut.images);
   const bool valid = share.channel < cut.c;
   double mean = 0, rstd = 1;
@@ -90,15 +91,15 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     mean = all.mean;
     rstd = 1 / std::sqrt(variance + static_cast<double>(s.eps));
     if (valid && share.split == 0 && threadIdx.x < static_cast<unsigned>(cut.group)) {
-      s.mean[share.channel] = static_cast<T>(mean);
-      s.rstd[share.channel] = static_cast<T>(rstd);
+      s.mean[share.channel] = static_cast<Wide<T>>(mean);
+      s.rstd[share.channel] = static_cast<Wide<T>>(rstd);
       if (s.running.batches && share.channel == 0) ++*s.running.batches;
       if (s.running.mean) {
         const double count = static_cast<double>(cut.count()), unbiased = count > 1 ? all.squares / (count - 1) : variance;
         const double momentum = s.running.momentum;
-        T &running_mean = s.running.mean[share.channel], &running_var = s.running.var[share.channel];
-        running_mean = static_cast<T>((1 - momentum) * static_cast<double>(running_mean) + momentum * mean);
-        running_var = static_cast<T>((1 - momentum) * static_cast<double>(running_var) + momentum * unbiased);
+        Wide<T>&running_mean = s.running.mean[share.channel], &running_var = s.running.var[share.channel];
+        running_mean = static_cast<Wide<T>>((1 - momentum) * static_cast<double>(running_mean) + momentum * mean);
+        running_var = static_cast<Wide<T>>((1 - momentum) * static_cast<double>(running_var) + momentum * unbiased);
       }
     }
   } else {
@@ -109,32 +110,32 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     }
   }
   if (!valid) return;
-  const auto map = map_of<T, V>(gamma, beta, share.channel, static_cast<T>(mean), static_cast<T>(rstd));
+  const auto map = map_of<Wide<T>, V>(gamma, beta, share.channel, static_cast<Wide<T>>(mean), static_cast<Wide<T>>(rstd));
   share.template each<V>(cut, [&](int image, std::int64_t i) {
-    simt::store_vec(y + i,
-                    neighbours.template output<V>(neighbours.template input<V>(x, i, before(image)), map, i, after(image)));
+    simt::store_narrow(y + i,
+                       neighbours.template output<V>(neighbours.template input<V>(x, i, before(image)), map, i, after(image)));
   });
 }
 
 template <class T, int V>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    batch_sums_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, const T* HD_RESTRICT dy, const T* HD_RESTRICT gamma,
-                      const T* HD_RESTRICT beta, const T* HD_RESTRICT mean, const T* HD_RESTRICT rstd,
-                      GradientSums* HD_RESTRICT partial) {
+    batch_sums_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, const T* HD_RESTRICT dy,
+                      const Wide<T>* HD_RESTRICT gamma, const Wide<T>* HD_RESTRICT beta, const Wide<T>* HD_RESTRICT mean,
+                      const Wide<T>* HD_RESTRICT rstd, GradientSums* HD_RESTRICT partial) {
   HD_SHARED(GradientSums, shared, [threads]);
   HD_CARVER(carver);
-  const DeviceNeighbours<T, true> neighbours(fusion);
+  const DeviceNeighbours<Wide<T>, true> neighbours(fusion);
   const Share share(cut);
-  T* const factors = carver.template take<T>(2 * cut.images);
-  const PlaneFactors<T> before(cut, share, neighbours.before, factors),
+  auto* const factors = carver.template take<Wide<T>>(2 * cut.images);
+  const PlaneFactors<Wide<T>> before(cut, share, neighbours.before, factors),
       after(cut, share, neighbours.after, factors + cut.images);
   __syncthreads();
-  T sum = 0, dot = 0;
+  Wide<T> sum = 0, dot = 0;
   if (share.channel < cut.c) {
-    const auto map = map_of<T, V>(gamma, beta, share.channel, mean[share.channel], rstd[share.channel]);
+    const auto map = map_of<Wide<T>, V>(gamma, beta, share.channel, mean[share.channel], rstd[share.channel]);
     share.template each<V>(cut, [&](int image, std::int64_t i) {
-      const simt::Vec<T, V> z = neighbours.template input<V>(x, i, before(image));
-      const simt::Vec<T, V> g = neighbours.template gradient<V>(z, map, dy, i, after(image));
+      const simt::Vec<Wide<T>, V> z = neighbours.template input<V>(x, i, before(image));
+      const simt::Vec<Wide<T>, V> g = neighbours.template gradient<V>(z, map, dy, i, after(image));
       for (int j = 0; j < V; ++j) sum += g[j], dot += g[j] * (z[j] - map.mean);
     });
   }
@@ -148,33 +149,33 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
 template <class T, int V>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     batch_gradient_kernel(Cut cut, NormFusion fusion, const T* HD_RESTRICT x, const T* HD_RESTRICT dy,
-                          const T* HD_RESTRICT gamma, const T* HD_RESTRICT beta, const T* HD_RESTRICT mean,
-                          const T* HD_RESTRICT rstd, bool fixed, const GradientSums* HD_RESTRICT partial, T* HD_RESTRICT dx,
-                          T* HD_RESTRICT dgamma, T* HD_RESTRICT dbeta) {
+                          const Wide<T>* HD_RESTRICT gamma, const Wide<T>* HD_RESTRICT beta, const Wide<T>* HD_RESTRICT mean,
+                          const Wide<T>* HD_RESTRICT rstd, bool fixed, const GradientSums* HD_RESTRICT partial,
+                          T* HD_RESTRICT dx, Wide<T>* HD_RESTRICT dgamma, Wide<T>* HD_RESTRICT dbeta) {
   HD_SHARED(GradientSums, shared, [threads]);
   HD_CARVER(carver);
-  const DeviceNeighbours<T, true> neighbours(fusion);
+  const DeviceNeighbours<Wide<T>, true> neighbours(fusion);
   const Share share(cut);
-  T* const factors = carver.template take<T>(2 * cut.images);
-  const PlaneFactors<T> before(cut, share, neighbours.before, factors),
+  auto* const factors = carver.template take<Wide<T>>(2 * cut.images);
+  const PlaneFactors<Wide<T>> before(cut, share, neighbours.before, factors),
       after(cut, share, neighbours.after, factors + cut.images);
   const GradientSums all = joined_splits<GradientSums>(cut, share, cut.splits, partial, shared);
   if (share.channel >= cut.c) return;
-  const auto map = map_of<T, V>(gamma, beta, share.channel, mean[share.channel], rstd[share.channel]);
+  const auto map = map_of<Wide<T>, V>(gamma, beta, share.channel, mean[share.channel], rstd[share.channel]);
   const double r = rstd[share.channel], scale = map.scale[0], count = static_cast<double>(cut.count());
   if (dgamma && share.split == 0 && threadIdx.x < static_cast<unsigned>(cut.group)) {
-    dgamma[share.channel] = static_cast<T>(all.gx * r);
-    dbeta[share.channel] = static_cast<T>(all.g);
+    dgamma[share.channel] = static_cast<Wide<T>>(all.gx * r);
+    dbeta[share.channel] = static_cast<Wide<T>>(all.g);
   }
-  const T k2 = static_cast<T>(fixed ? 0 : scale * all.g / count),
-          k3 = static_cast<T>(fixed ? 0 : scale * r * r * all.gx / count);
+  const Wide<T> k2 = static_cast<Wide<T>>(fixed ? 0 : scale * all.g / count),
+                k3 = static_cast<Wide<T>>(fixed ? 0 : scale * r * r * all.gx / count);
   share.template each<V>(cut, [&](int image, std::int64_t i) {
-    const T before_factor = before(image);
-    const simt::Vec<T, V> z = neighbours.template input<V>(x, i, before_factor);
-    simt::Vec<T, V> d = neighbours.template gradient<V>(z, map, dy, i, after(image));
+    const Wide<T> before_factor = before(image);
+    const simt::Vec<Wide<T>, V> z = neighbours.template input<V>(x, i, before_factor);
+    simt::Vec<Wide<T>, V> d = neighbours.template gradient<V>(z, map, dy, i, after(image));
     for (int j = 0; j < V; ++j) d[j] = d[j] * map.scale[j] - k2 - (z[j] - map.mean) * k3;
     neighbours.template input_gradient<V>(d, z, i, before_factor);
-    simt::store_vec(dx + i, d);
+    simt::store_narrow(dx + i, d);
   });
 }
 
@@ -187,19 +188,17 @@ unsigned blocks(const Cut& cut) {
   return static_cast<unsigned>(cut.splits) * static_cast<unsigned>(cut.groups);
 }
 
-// Calls f.operator()<V>() with as many elements as one access of every pointer can take.
-template <class T, class F, class... Pointers>
-void with_width(const Cut& cut, F f, const Pointers*... pointers) {
-  if (cut.inner % 4 == 0 && cut.group == 1 && (simt::is_aligned<4>(pointers) && ...)) return f.template operator()<4>();
-  f.template operator()<1>();
+// What an access may not reach beyond: channels side by side are read one element a thread.
+std::int64_t whole_planes(const Cut& cut) {
+  return cut.group == 1 ? cut.inner : 1;
 }
 
 template <class T>
-void apply(Stream stream, const Cut& cut, const NormFusion& fusion, const T* x, const T* gamma, const T* beta,
-           const Statistics<T>& s, T* y) {
-  const std::size_t bytes = simt::SharedBytes().take<T>(2 * static_cast<std::size_t>(cut.images)).total;
+void apply(Stream stream, const Cut& cut, const NormFusion& fusion, const T* x, const Wide<T>* gamma, const Wide<T>* beta,
+           const Statistics<Wide<T>>& s, T* y) {
+  const std::size_t bytes = simt::SharedBytes().take<Wide<T>>(2 * static_cast<std::size_t>(cut.images)).total;
   with_width<T>(
-      cut,
+      whole_planes(cut),
       [&]<int V>() {
         simt::launch<batch_apply_kernel<T, V>>(blocks(cut), threads, bytes, stream, cut, fusion, x, gamma, beta, s, y);
       },
@@ -207,13 +206,14 @@ void apply(Stream stream, const Cut& cut, const NormFusion& fusion, const T* x, 
 }
 
 template <class T>
-void forward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta, T eps,
-             const RunningStatistics<T>& running, T* mean, T* rstd, T* y, void* workspace) {
+void forward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const Wide<T>* gamma,
+             const Wide<T>* beta, Wide<T> eps, const RunningStatistics<Wide<T>>& running, Wide<T>* mean, Wide<T>* rstd, T* y,
+             void* workspace) {
   const Cut cut = cut_of(s);
   auto* const partial = static_cast<Moments*>(workspace);
-  const std::size_t bytes = simt::SharedBytes().take<T>(static_cast<std::size_t>(cut.images)).total;
+  const std::size_t bytes = simt::SharedBytes().take<Wide<T>>(static_cast<std::size_t>(cut.images)).total;
   with_width<T>(
-      cut,
+      whole_planes(cut),
       [&]<int V>() { simt::launch<batch_moments_kernel<T, V>>(blocks(cut), threads, bytes, stream, cut, fusion, x, partial); },
       x);
   apply<T>(stream, cut, fusion, x, gamma, beta,
@@ -221,27 +221,29 @@ void forward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, c
 }
 
 template <class T>
-void forward_from_moments(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const PartialMoments<T>* moments,
-                          int parts, const T* x, const T* gamma, const T* beta, T eps, const RunningStatistics<T>& running,
-                          T* mean, T* rstd, T* y) {
+void forward_from_moments(Stream stream, const BatchNormShape& s, const NormFusion& fusion,
+                          const PartialMoments<Wide<T>>* moments, int parts, const T* x, const Wide<T>* gamma,
+                          const Wide<T>* beta, Wide<T> eps, const RunningStatistics<Wide<T>>& running, Wide<T>* mean,
+                          Wide<T>* rstd, T* y) {
   apply<T>(stream, cut_of(s), fusion, x, gamma, beta,
            {.of_conv = moments, .parts = parts, .eps = eps, .running = running, .mean = mean, .rstd = rstd}, y);
 }
 
 template <class T>
-void inference(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* gamma, const T* beta,
-               T eps, const T* mean, const T* variance, T* y) {
+void inference(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const Wide<T>* gamma,
+               const Wide<T>* beta, Wide<T> eps, const Wide<T>* mean, const Wide<T>* variance, T* y) {
   apply<T>(stream, cut_of(s), fusion, x, gamma, beta, {.given_mean = mean, .given_variance = variance, .eps = eps}, y);
 }
 
 template <class T>
-void backward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* dy, const T* gamma,
-              const T* beta, const T* mean, const T* rstd, bool fixed, T* dx, T* dgamma, T* dbeta, void* workspace) {
+void backward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* dy, const Wide<T>* gamma,
+              const Wide<T>* beta, const Wide<T>* mean, const Wide<T>* rstd, bool fixed, T* dx, Wide<T>* dgamma, Wide<T>* dbeta,
+              void* workspace) {
   const Cut cut = cut_of(s);
   auto* const partial = static_cast<GradientSums*>(workspace);
-  const std::size_t bytes = simt::SharedBytes().take<T>(2 * static_cast<std::size_t>(cut.images)).total;
+  const std::size_t bytes = simt::SharedBytes().take<Wide<T>>(2 * static_cast<std::size_t>(cut.images)).total;
   with_width<T>(
-      cut,
+      whole_planes(cut),
       [&]<int V>() {
         simt::launch<batch_sums_kernel<T, V>>(blocks(cut), threads, bytes, stream, cut, fusion, x, dy, gamma, beta, mean, rstd,
                                               partial);
@@ -266,6 +268,11 @@ const BatchNormKernels<float>& BatchNormKernels<float>::cuda(Variant v) {
 template <>
 const BatchNormKernels<double>& BatchNormKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive_batch_norm_cuda<double>() : table<double>;
+}
+
+template <>
+const BatchNormKernels<BFloat16>& BatchNormKernels<BFloat16>::cuda(Variant) {
+  return table<BFloat16>;
 }
 
 }  // namespace heddle::kernels

@@ -13,7 +13,7 @@ HD_DEVICE inline std::uint32_t word_of(const PhiloxBlock& block, int i) {
   return i < 2 ? (i == 0 ? block.word[0] : block.word[1]) : (i == 2 ? block.word[2] : block.word[3]);
 }
 
-/// One side's dropout; the step that a captured graph reads from memory is read once.
+/// One side's dropout of values that are calculated with as T; the step that a captured graph reads from memory is read once.
 template <class T>
 struct DeviceDropout {
   bool elements, planes;
@@ -40,9 +40,11 @@ struct DeviceDropout {
   template <int V>
   HD_DEVICE void apply(std::int64_t i, simt::Vec<T, V>& v) const {
     if (!elements) return;
-    if constexpr (V == 4) {
-      const PhiloxBlock block = philox(key, static_cast<std::uint32_t>(i / 4));
-      for (int j = 0; j < 4; ++j) v[j] *= factor(block.word[j]);
+    if constexpr (V % 4 == 0) {
+      for (int from = 0; from < V; from += 4) {
+        const PhiloxBlock block = philox(key, static_cast<std::uint32_t>((i + from) / 4));
+        for (int j = 0; j < 4; ++j) v[from + j] *= factor(block.word[j]);
+      }
     } else {
       for (int j = 0; j < V; ++j) v[j] *= factor_at(i + j);
     }

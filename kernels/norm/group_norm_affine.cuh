@@ -30,31 +30,33 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(256) group_add_planes_kernel(std::int64_t n, int
 template <class T, int V>
 HD_KERNEL void HD_LAUNCH_BOUNDS(256)
     group_element_sums_kernel(RowPlan p, NormFusion fusion, std::int64_t n, const T* HD_RESTRICT x, const T* HD_RESTRICT dy,
-                              const T* HD_RESTRICT gamma, const T* HD_RESTRICT beta, const T* HD_RESTRICT mean,
-                              const T* HD_RESTRICT rstd, T* HD_RESTRICT dgamma, T* HD_RESTRICT dbeta) {
-  HD_SHARED(T, sums, [2][V][8][32]);
-  const DeviceNeighbours<T> neighbours(fusion);
+                              const Wide<T>* HD_RESTRICT gamma, const Wide<T>* HD_RESTRICT beta,
+                              const Wide<T>* HD_RESTRICT mean, const Wide<T>* HD_RESTRICT rstd, Wide<T>* HD_RESTRICT dgamma,
+                              Wide<T>* HD_RESTRICT dbeta) {
+  HD_SHARED(Wide<T>, sums, [2][V][8][32]);
+  const DeviceNeighbours<Wide<T>> neighbours(fusion);
   const int lane = static_cast<int>(threadIdx.x) % 32, turn = static_cast<int>(threadIdx.x) / 32;
   const std::int64_t size = p.groups * p.size(), at = (std::int64_t{blockIdx.x} * 32 + lane) * V;
-  simt::Vec<T, V> sum_gx{}, sum_g{};
+  simt::Vec<Wide<T>, V> sum_gx{}, sum_g{};
   if (at < size) {
     const std::int64_t group = at / p.size(), plane = at / p.inner, planes = std::int64_t{p.groups} * p.channels;
-    const simt::Vec<T, V> scale = simt::load_vec<V>(gamma + at);
-    AffineMap<T, V> map{0, {}, simt::load_vec<V>(beta + at)};
+    const simt::Vec<Wide<T>, V> scale = simt::load_vec<V>(gamma + at);
+    AffineMap<Wide<T>, V> map{0, {}, simt::load_vec<V>(beta + at)};
     for (std::int64_t image = turn; image < n; image += 8) {
       const std::int64_t row = image * p.groups + group, i = image * size + at;
-      const T r = rstd[row];
+      const Wide<T> r = rstd[row];
       map.mean = mean[row];
       for (int j = 0; j < V; ++j) map.scale[j] = scale[j] * r;
-      const simt::Vec<T, V> z = neighbours.template input<V>(x, i, neighbours.before.plane(image * planes + plane));
-      const simt::Vec<T, V> g = neighbours.template gradient<V>(z, map, dy, i, neighbours.after.plane(image * planes + plane));
+      const simt::Vec<Wide<T>, V> z = neighbours.template input<V>(x, i, neighbours.before.plane(image * planes + plane));
+      const simt::Vec<Wide<T>, V> g =
+          neighbours.template gradient<V>(z, map, dy, i, neighbours.after.plane(image * planes + plane));
       for (int j = 0; j < V; ++j) sum_g[j] += g[j], sum_gx[j] += g[j] * (z[j] - map.mean) * r;
     }
   }
   for (int j = 0; j < V; ++j) sums[0][j][turn][lane] = sum_gx[j], sums[1][j][turn][lane] = sum_g[j];
   __syncthreads();
   if (turn >= 2 || at >= size) return;
-  simt::Vec<T, V> all{};
+  simt::Vec<Wide<T>, V> all{};
   for (int t = 0; t < 8; ++t)
     for (int j = 0; j < V; ++j) all[j] += sums[turn][j][t][lane];
   for (int j = 0; j < V; ++j) (turn == 0 ? dgamma : dbeta)[at + j] = all[j];

@@ -79,6 +79,37 @@ struct Place {
   }
 };
 
+// Where a thread leaves what it has read of its row for itself, in shared memory. Eight elements go to two halves of the row's
+// place, so that neighbouring threads' accesses of 16 bytes lie side by side.
+template <class T>
+struct RowCache {
+  T* row;
+  std::int64_t size;
+
+  HD_DEVICE RowCache(simt::Carver& carver, const RowPlan& p, const Place& place, bool used)
+      : row(carver.template take<T>(used ? static_cast<std::size_t>(p.rows_per_block * p.size()) : 0) +
+            (used ? place.slot * p.size() : 0)),
+        size(p.size()) {}
+  template <int V>
+  HD_DEVICE void store(std::int64_t i, const simt::Vec<T, V>& v) const {
+    if constexpr (V <= 4) {
+      simt::store_vec(row + i, v);
+    } else {
+      simt::store_vec(row + i / 2, simt::Vec<T, 4>{v[0], v[1], v[2], v[3]});
+      simt::store_vec(row + (i + size) / 2, simt::Vec<T, 4>{v[4], v[5], v[6], v[7]});
+    }
+  }
+  template <int V>
+  HD_DEVICE simt::Vec<T, V> load(std::int64_t i) const {
+    if constexpr (V <= 4) {
+      return simt::load_vec<V>(row + i);
+    } else {
+      const auto low = simt::load_vec<4>(row + i / 2), high = simt::load_vec<4>(row + (i + size) / 2);
+      return {low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]};
+    }
+  }
+};
+
 // Sums of the threads of a row, for all of them; `shared` holds a pair for each warp and is free again after the next barrier.
 HD_DEVICE inline DoublePair row_sum(const RowPlan& p, const Place& place, DoublePair mine, DoublePair* shared) {
   for (int offset = 16; offset > 0; offset /= 2) {

@@ -1,4 +1,5 @@
-// What the CUDA norms share: the neighbours of NormFusion as one thread applies them to V neighbouring elements.
+// What the CUDA norms share: the neighbours of NormFusion as one thread applies them to V neighbouring elements. These are
+// calculated with as T, whatever they are stored as.
 #pragma once
 
 #include "kernels/norm/dropout_device.cuh"
@@ -32,9 +33,9 @@ struct DeviceNeighbours {
   }
 
   /// z of the elements from flat index i on.
-  template <int V>
-  HD_DEVICE simt::Vec<T, V> input(const T* x, std::int64_t i, T plane_factor) const {
-    simt::Vec<T, V> z = simt::load_vec<V>(x + i);
+  template <int V, class Stored>
+  HD_DEVICE simt::Vec<T, V> input(const Stored* x, std::int64_t i, T plane_factor) const {
+    simt::Vec<T, V> z = simt::load_wide<V>(x + i);
     for (int j = 0; j < V; ++j) z[j] = relu_if(relu_before, z[j]) * plane_factor;
     before.template apply<V>(i, z);
     return z;
@@ -47,10 +48,10 @@ struct DeviceNeighbours {
     return y;
   }
   /// dy through what follows the norm.
-  template <int V>
-  HD_DEVICE simt::Vec<T, V> gradient(const simt::Vec<T, V>& z, const AffineMap<T, V>& map, const T* dy, std::int64_t i,
+  template <int V, class Stored>
+  HD_DEVICE simt::Vec<T, V> gradient(const simt::Vec<T, V>& z, const AffineMap<T, V>& map, const Stored* dy, std::int64_t i,
                                      T plane_factor) const {
-    simt::Vec<T, V> g = simt::load_vec<V>(dy + i);
+    simt::Vec<T, V> g = simt::load_wide<V>(dy + i);
     for (int j = 0; j < V; ++j)
       g[j] = relu_after && !((z[j] - map.mean) * map.scale[j] + map.bias[j] > 0) ? T(0) : g[j] * plane_factor;
     after.template apply<V>(i, g);
@@ -68,6 +69,16 @@ struct DeviceNeighbours {
 struct DoublePair {
   double a, b;
 };
+
+/// Calls f.operator()<V>() with as many elements of planes of `inner` as one access of every pointer can take: 8 of bf16 or 4,
+/// or 1.
+template <class T, class F, class... Pointers>
+void with_width(std::int64_t inner, F f, const Pointers*... pointers) {
+  if constexpr (sizeof(T) == 2)
+    if (inner % 8 == 0 && (simt::is_aligned<8>(pointers) && ...)) return f.template operator()<8>();
+  if (inner % 4 == 0 && (simt::is_aligned<4>(pointers) && ...)) return f.template operator()<4>();
+  f.template operator()<1>();
+}
 
 }  // namespace
 }  // namespace heddle::kernels

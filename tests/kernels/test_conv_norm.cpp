@@ -1,5 +1,5 @@
-// What a convolution does for a batch norm behind it, and that one with it: z and its moments in the convolution's own pass;
-// the norm from these; on a GPU, gradients by input and weights with one launch less.
+// What a convolution does for a batch norm behind it: z and its moments in the convolution's own pass (what the norm makes of
+// them is in test_norm.cpp); on a GPU, gradients by input and weights with one launch less.
 #include <cmath>
 #include <vector>
 
@@ -128,73 +128,6 @@ void check_all() {
 TEST_CASE("a convolution leaves z and its moments to the norm behind it, and gradients come in one", "[conv][norm]") {
   check_all<float>();
   check_all<double>();
-}
-
-// The norm's part: statistics from moments in parts, gradients of a z that the convolution made.
-TEST_CASE("batch norm from a convolution's moments is batch norm", "[norm][batch]") {
-  const BatchNormShape shapes[] = {{6, 3, 20}, {9, 5, 7}, {40, 33, 1}};
-  for (const auto& backend : backends<BatchNormKernels<double>>()) {
-    const auto& table = *backend.table;
-    if (!table.forward_from_moments) continue;
-    for (const BatchNormShape& s : shapes)
-      for (NormFusion fusion : fusions()) {
-        if (backend.where == Where::host && fusion.before.p > 0) continue;  // a CPU's convolution drops nothing
-        INFO(backend.name << " [" << s.n << ", " << s.c << ", " << s.inner << "], relu " << fusion.relu_before << ", dropout "
-                          << fusion.before.p << ", planes " << fusion.before.planes);
-        fusion.relu_after = true;
-        fusion.after = {0.2f, true, {7, 3, 9, Purpose::dropout}};
-        const std::int64_t size = std::int64_t{s.n} * s.c * s.inner;
-        const auto values = random_values<double>(size, 1);
-        std::vector<double> made(values);
-        for (std::int64_t i = 0; i < size; ++i) {
-          if (fusion.relu_before && made[i] < 0) made[i] = 0;
-          made[i] *= factor<double>(fusion.before, i, s.inner);
-        }
-        const int parts = 3;  // of images: every third one
-        std::vector<double> moments(static_cast<std::size_t>(3 * s.c * parts));
-        for (int c = 0; c < s.c; ++c)
-          for (int p = 0; p < parts; ++p) {
-            double* const m = &moments[static_cast<std::size_t>((c * parts + p) * 3)];
-            const auto each = [&](auto f) {
-              for (std::int64_t n = p; n < s.n; n += parts)
-                for (std::int64_t i = 0; i < s.inner; ++i) f(made[(n * s.c + c) * s.inner + i]);
-            };
-            each([&](double v) { m[0] += 1, m[1] += v; });
-            m[1] /= m[0];
-            each([&](double v) { m[2] += (v - m[1]) * (v - m[1]); });
-          }
-        auto x = backend.buffer(values), z = backend.buffer(made), dy = backend.buffer(random_values<double>(size, 2)),
-             gamma = backend.buffer(random_values<double>(s.c, 3)), beta = backend.buffer(random_values<double>(s.c, 4)),
-             given = backend.buffer(moments);
-        std::vector<double> results[2];
-        for (const bool behind : {false, true}) {
-          Output<double> y(backend.where, size), dx(backend.where, size), mean(backend.where, s.c), rstd(backend.where, s.c),
-              dgamma(backend.where, s.c), dbeta(backend.where, s.c);
-          auto running_mean = backend.buffer(std::vector<double>(s.c, 0.5)),
-               running_var = backend.buffer(std::vector<double>(s.c, 2.0));
-          auto batches = backend.buffer(std::vector<std::int64_t>{6});
-          const RunningStatistics<double> running{0.1, running_mean, running_var, batches};
-          Workspace workspace(backend.where, table.workspace(s));
-          fusion.before_applied = behind;
-          if (behind)
-            table.forward_from_moments({}, s, fusion, reinterpret_cast<const PartialMoments<double>*>(given.get()), parts, z,
-                                       gamma, beta, 1e-3, running, mean.get(), rstd.get(), y.get());
-          else
-            table.forward({}, s, fusion, x, gamma, beta, 1e-3, running, mean.get(), rstd.get(), y.get(), workspace.get());
-          table.backward({}, s, fusion, behind ? z.get() : x.get(), dy, gamma, beta, mean.get(), rstd.get(), false, dx.get(),
-                         dgamma.get(), dbeta.get(), workspace.get());
-          auto& all = results[behind];
-          for (const auto& part : {y.values(), dx.values(), mean.values(), rstd.values(), dgamma.values(), dbeta.values(),
-                                   running_mean.host(), running_var.host()})
-            all.insert(all.end(), part.begin(), part.end());
-          CHECK(batches.host()[0] == 7);
-        }
-        double worst = 0;
-        for (std::size_t i = 0; i < results[0].size(); ++i)
-          worst = std::max(worst, std::abs(results[0][i] - results[1][i]) / (1 + std::abs(results[0][i])));
-        CHECK(worst < 1e-12);
-      }
-  }
 }
 
 }  // namespace heddle::test

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "heddle/base/stream.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/variant.hpp"
 #if defined(HEDDLE_TEST_CUDA)
 #include "kernels/simt/runtime.hpp"
@@ -77,19 +78,27 @@ template <class Table> struct Backend {
   }
 };
 
+/// Tables for bf16 have fast kernels for the GPU and nothing else.
+template <class Table>
+inline constexpr bool is_bf16_table = false;
+template <template <class> class Table>
+inline constexpr bool is_bf16_table<Table<BFloat16>> = true;
+
 /// Every implementation of Table in this program.
 template <class Table> std::vector<Backend<Table>> backends() {
   using kernels::Variant;
   std::vector<Backend<Table>> all;
-  if constexpr (requires { Table::cpu(Variant::naive); }) {
-    all.push_back({"cpu", &Table::cpu(Variant::fast), Where::host});
-    all.push_back({"cpu naive", &Table::cpu(Variant::naive), Where::host});
-  } else {
-    all.push_back({"cpu", &Table::cpu(), Where::host});
+  if constexpr (!is_bf16_table<Table>) {
+    if constexpr (requires { Table::cpu(Variant::naive); }) {
+      all.push_back({"cpu", &Table::cpu(Variant::fast), Where::host});
+      all.push_back({"cpu naive", &Table::cpu(Variant::naive), Where::host});
+    } else {
+      all.push_back({"cpu", &Table::cpu(), Where::host});
+    }
   }
 #if defined(HEDDLE_TEST_CUDA)
   all.push_back({"cuda", &Table::cuda(Variant::fast), Where::device});
-  all.push_back({"cuda naive", &Table::cuda(Variant::naive), Where::device});
+  if constexpr (!is_bf16_table<Table>) all.push_back({"cuda naive", &Table::cuda(Variant::naive), Where::device});
 #endif
   return all;
 }

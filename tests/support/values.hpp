@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <vector>
+
+#include "kernels/precision.hpp"
 
 namespace heddle::test {
 
@@ -17,5 +20,19 @@ std::vector<T> made_up(std::size_t count, double low = -1, double high = 1, std:
   }
   return values;
 }
+
+/// The same numbers as what kernels calculate with: what references are given of values stored as bf16.
+template <class T>
+std::vector<kernels::Wide<T>> wide(const std::vector<T>& values) {
+  std::vector<kernels::Wide<T>> all;
+  all.reserve(values.size());
+  for (const T& value : values) all.push_back(static_cast<kernels::Wide<T>>(value));
+  return all;
+}
+
+/// By how much, relative to its size, a result may differ for no other reason than that it is stored as T: half the distance
+/// between neighbours for bf16. Nothing for other types, where a test's tolerance is for arithmetic and storage together.
+template <class T>
+inline constexpr double storage_error = std::is_same_v<T, BFloat16> ? 0x1p-8 : 0;
 
 }  // namespace heddle::test
