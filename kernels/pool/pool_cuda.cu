@@ -4,8 +4,8 @@
 // that cover it, from the first to the last, so that nothing is added by two threads and the order is fixed. Neighbouring
 // threads have neighbouring columns, and what windows share comes from the first cache.
 // 2 x 2 windows with stride 2 on planes that halve, four columns or more: a thread takes two windows, four elements of two
-// rows, all accesses vectors.
-// Global average: the mean of a row (reduce_cuda.cu); its gradient fills a plane, 16 bytes a thread.
+// rows (bf16: four windows, rows of eight), all accesses vectors.
+// Global average: the mean of a row (reduce_cuda.cu; of bf16 a warp's, here); its gradient fills a plane, 16 bytes a thread.
 // naive: a thread an output; backward a thread a plane, which scatters window by window.
 // Bytes: one read of the input, one write of the output (max: and one byte of arg an output). Operations: one a tap.
 #include "kernels/elementwise/elementwise.hpp"
@@ -84,9 +84,9 @@ HD_DEVICE void each_window(const Windows& g, int row, int column, F&& f) {
 }
 
 template <class T>
-HD_DEVICE T inverse_count(const PoolShape& s, int p, int q) {
+HD_DEVICE Wide<T> inverse_count(const PoolShape& s, int p, int q) {
   const int count = counted_rows(s, p) * counted_columns(s, q);
-  return T(1) / static_cast<T>(count > 1 ? count : 1);
+  return Wide<T>(1) / static_cast<Wide<T>>(count > 1 ? count : 1);
 }
 
 template <class T>
@@ -96,9 +96,9 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
   if (i >= g.count) return;
   const auto [plane, p, q] = place_of(g, i);
   const T* const from = x + plane * g.s.h * g.s.w;
-  Best<T> best;
-  each_tap(g.s, p, q, [&](int tap, int at) { best.offer(from[at], tap); });
-  y[i] = best.value;
+  Best<Wide<T>> best;
+  each_tap(g.s, p, q, [&](int tap, int at) { best.offer(static_cast<Wide<T>>(from[at]), tap); });
+  y[i] = static_cast<T>(best.value);
   if (arg) arg[i] = best.place();
 }
 
@@ -109,12 +109,12 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
   if (i >= g.count) return;
   const auto [plane, row, column] = place_of(g, i);
   const int base = plane * g.s.out_h * g.s.out_w;
-  T total = 0;
+  Wide<T> total = 0;
   each_window(g, row, column, [&](int p, int q, int tap) {
     const int at = base + p * g.s.out_w + q;
-    if (arg[at] == tap) total += dy[at];
+    if (arg[at] == tap) total += static_cast<Wide<T>>(dy[at]);
   });
-  dx[i] = total;
+  dx[i] = static_cast<T>(total);
 }
 
 template <class T>
@@ -123,9 +123,9 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads) pool_average_kernel(Windows g, const T*
   if (i >= g.count) return;
   const auto [plane, p, q] = place_of(g, i);
   const T* const from = x + plane * g.s.h * g.s.w;
-  T total = 0;
-  each_tap(g.s, p, q, [&](int, int at) { total += from[at]; });
-  y[i] = total * inverse_count<T>(g.s, p, q);
+  Wide<T> total = 0;
+  each_tap(g.s, p, q, [&](int, int at) { total += static_cast<Wide<T>>(from[at]); });
+  y[i] = static_cast<T>(total * inverse_count<T>(g.s, p, q));
 }
 
 template <class T>
@@ -134,22 +134,41 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads) pool_average_backward_kernel(Windows g,
   if (i >= g.count) return;
   const auto [plane, row, column] = place_of(g, i);
   const int base = plane * g.s.out_h * g.s.out_w;
-  T total = 0;
-  each_window(g, row, column, [&](int p, int q, int) { total += dy[base + p * g.s.out_w + q] * inverse_count<T>(g.s, p, q); });
-  dx[i] = total;
+  Wide<T> total = 0;
+  each_window(g, row, column, [&](int p, int q, int) {
+    total += static_cast<Wide<T>>(dy[base + p * g.s.out_w + q]) * inverse_count<T>(g.s, p, q);
+  });
+  dx[i] = static_cast<T>(total);
 }
 
 // dx[plane, :] = dy[plane] * scale: `runs` of `width` elements a plane, a thread each.
 template <int width, class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    pool_spread_kernel(std::uint32_t count, simt::Divider runs, T scale, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
+    pool_spread_kernel(std::uint32_t count, simt::Divider runs, Wide<T> scale, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= count) return;
-  const T share = dy[runs.quotient(i)] * scale;
-  simt::Vec<T, width> v;
+  const Wide<T> share = static_cast<Wide<T>>(dy[runs.quotient(i)]) * scale;
+  simt::Vec<Wide<T>, width> v;
   HD_UNROLL
   for (int j = 0; j < width; ++j) v[j] = share;
-  simt::store_vec(dx + std::int64_t{i} * width, v);
+  simt::store_narrow(dx + std::int64_t{i} * width, v);
+}
+
+// y[plane] = mean of x[plane, :]: a warp a plane.
+template <int width, class T>
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    pool_mean_kernel(std::int64_t planes, std::int64_t inner, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
+  const std::int64_t plane = simt::thread_number() / 32;
+  if (plane >= planes) return;
+  const std::int64_t lane = threadIdx.x % 32;
+  Wide<T> sum = 0;
+  for (std::int64_t i = lane * width; i < inner; i += 32 * width) {
+    const auto v = simt::load_wide<width>(x + plane * inner + i);
+    HD_UNROLL
+    for (int j = 0; j < width; ++j) sum += v[j];
+  }
+  for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_xor_sync(simt::full_warp, sum, offset);
+  if (lane == 0) y[plane] = static_cast<T>(sum / static_cast<Wide<T>>(inner));
 }
 
 // Launches, in parts of whole planes that 32 bits can count
@@ -172,17 +191,19 @@ std::int64_t plane_size(const PoolShape& s) {
 
 // Whether the 2 x 2 kernels serve the shape and these arrays, large ones of x's size and small ones of y's.
 template <class T>
-bool in_pairs(const PoolShape& s, const T* large, const T* small, const std::uint8_t* arg) {
-  return halves_planes(s) && s.w % 4 == 0 && simt::is_aligned<4>(large) && simt::is_aligned<2>(small) &&
-         simt::is_aligned<2>(arg);
+bool in_runs(const PoolShape& s, const T* large, const T* small, const std::uint8_t* arg) {
+  constexpr int n = pool_windows<T>;
+  return halves_planes(s) && s.w % (2 * n) == 0 && simt::is_aligned<2 * n>(large) && simt::is_aligned<n>(small) &&
+         simt::is_aligned<n>(arg);
 }
 
-// kernel(arrays...) over all windows in pairs, or over all of `h` x `w` places of every plane.
-template <auto kernel, class... Arrays>
-void launch_pairs(Stream stream, const PoolShape& s, std::int64_t planes, Arrays... arrays) {
-  const std::int64_t count = planes * s.out_h * (s.w / 4);
+// kernel(arrays...) over all windows in runs, or over all of `h` x `w` places of every plane.
+template <auto kernel, class T, class... Arrays>
+void launch_runs(Stream stream, const PoolShape& s, std::int64_t planes, const T* from, Arrays... arrays) {
+  const int runs = s.out_w / pool_windows<T>;
+  const std::int64_t count = planes * s.out_h * runs;
   simt::launch<kernel>(simt::blocks_for(count, threads), threads, 0, stream, static_cast<std::uint32_t>(count),
-                       simt::Divider(s.w / 4), arrays...);
+                       simt::Divider(runs), from, arrays...);
 }
 template <auto kernel, class... Arrays>
 void launch_places(Stream stream, const PoolShape& s, std::int64_t planes, int h, int w, Arrays... arrays) {
@@ -192,13 +213,13 @@ void launch_places(Stream stream, const PoolShape& s, std::int64_t planes, int h
 
 template <class T>
 void max(Stream stream, const PoolShape& s, const T* x, T* y, std::uint8_t* arg) {
-  const bool pairs = in_pairs(s, x, y, arg);
+  const bool runs = in_runs(s, x, y, arg);
   each_planes(s.planes, plane_size(s), [&](std::int64_t first, std::int64_t planes) {
     const T* const from = x + first * in_size(s);
     T* const to = y + first * out_size(s);
     std::uint8_t* const place = arg ? arg + first * out_size(s) : nullptr;
-    if (pairs)
-      launch_pairs<pool_max_2x2_kernel<T>>(stream, s, planes, from, to, place);
+    if (runs)
+      launch_runs<pool_max_2x2_kernel<T>>(stream, s, planes, from, to, place);
     else
       launch_places<pool_max_kernel<T>>(stream, s, planes, s.out_h, s.out_w, from, to, place);
   });
@@ -206,12 +227,12 @@ void max(Stream stream, const PoolShape& s, const T* x, T* y, std::uint8_t* arg)
 
 template <class T>
 void max_backward(Stream stream, const PoolShape& s, const T* dy, const std::uint8_t* arg, T* dx) {
-  const bool pairs = in_pairs(s, dx, dy, arg);
+  const bool runs = in_runs(s, dx, dy, arg);
   each_planes(s.planes, plane_size(s), [&](std::int64_t first, std::int64_t planes) {
     const T* const from = dy + first * out_size(s);
     T* const to = dx + first * in_size(s);
-    if (pairs)
-      launch_pairs<pool_max_2x2_backward_kernel<T>>(stream, s, planes, from, arg + first * out_size(s), to);
+    if (runs)
+      launch_runs<pool_max_2x2_backward_kernel<T>>(stream, s, planes, from, arg + first * out_size(s), to);
     else
       launch_places<pool_max_backward_kernel<T>>(stream, s, planes, s.h, s.w, from, arg + first * out_size(s), to);
   });
@@ -219,7 +240,17 @@ void max_backward(Stream stream, const PoolShape& s, const T* dy, const std::uin
 
 template <class T>
 void global_average(Stream stream, std::int64_t planes, std::int64_t inner, const T* x, T* y) {
-  ReduceKernels<T>::cuda().reduce(stream, Reduce::mean, {planes, inner, 1}, x, y, nullptr);
+  if constexpr (!std::is_same_v<T, BFloat16>) {
+    ReduceKernels<T>::cuda().reduce(stream, Reduce::mean, {planes, inner, 1}, x, y, nullptr);
+  } else {
+    const auto launch = [&]<int width>(std::integral_constant<int, width>) {
+      simt::launch<pool_mean_kernel<width, T>>(simt::blocks_for(planes, threads / 32), threads, 0, stream, planes, inner, x, y);
+    };
+    if (inner % simt::vec_width<T> == 0 && simt::is_aligned<simt::vec_width<T>>(x))
+      launch(std::integral_constant<int, simt::vec_width<T>>{});
+    else
+      launch(std::integral_constant<int, 1>{});
+  }
 }
 
 template <class T>
@@ -231,7 +262,7 @@ void global_average_backward(Stream stream, std::int64_t planes, std::int64_t in
     const auto launch = [&]<int w>(std::integral_constant<int, w>) {
       simt::launch<pool_spread_kernel<w, T>>(simt::blocks_for(part * runs, threads), threads, 0, stream,
                                              static_cast<std::uint32_t>(part * runs), simt::Divider(runs),
-                                             T(1) / static_cast<T>(inner), dy + first, dx + first * inner);
+                                             Wide<T>(1) / static_cast<Wide<T>>(inner), dy + first, dx + first * inner);
     };
     if (wide)
       launch(std::integral_constant<int, width>{});
@@ -243,12 +274,12 @@ void global_average_backward(Stream stream, std::int64_t planes, std::int64_t in
 template <class T>
 void average(Stream stream, const PoolShape& s, const T* x, T* y) {
   if (is_whole_plane(s)) return global_average(stream, s.planes, in_size(s), x, y);
-  const bool pairs = in_pairs(s, x, y, nullptr);
+  const bool runs = in_runs(s, x, y, nullptr);
   each_planes(s.planes, plane_size(s), [&](std::int64_t first, std::int64_t planes) {
     const T* const from = x + first * in_size(s);
     T* const to = y + first * out_size(s);
-    if (pairs)
-      launch_pairs<pool_average_2x2_kernel<T>>(stream, s, planes, from, to);
+    if (runs)
+      launch_runs<pool_average_2x2_kernel<T>>(stream, s, planes, from, to);
     else
       launch_places<pool_average_kernel<T>>(stream, s, planes, s.out_h, s.out_w, from, to);
   });
@@ -257,12 +288,12 @@ void average(Stream stream, const PoolShape& s, const T* x, T* y) {
 template <class T>
 void average_backward(Stream stream, const PoolShape& s, const T* dy, T* dx) {
   if (is_whole_plane(s)) return global_average_backward(stream, s.planes, in_size(s), dy, dx);
-  const bool pairs = in_pairs(s, dx, dy, nullptr);
+  const bool runs = in_runs(s, dx, dy, nullptr);
   each_planes(s.planes, plane_size(s), [&](std::int64_t first, std::int64_t planes) {
     const T* const from = dy + first * out_size(s);
     T* const to = dx + first * in_size(s);
-    if (pairs)
-      launch_pairs<pool_average_2x2_backward_kernel<T>>(stream, s, planes, from, to);
+    if (runs)
+      launch_runs<pool_average_2x2_backward_kernel<T>>(stream, s, planes, from, to);
     else
       launch_places<pool_average_backward_kernel<T>>(stream, s, planes, s.h, s.w, from, to);
   });
@@ -281,6 +312,10 @@ const PoolKernels<float>& pool_cuda_fast<float>() {
 template <>
 const PoolKernels<double>& pool_cuda_fast<double>() {
   return table<double>;
+}
+template <>
+const PoolKernels<BFloat16>& PoolKernels<BFloat16>::cuda(Variant) {
+  return table<BFloat16>;
 }
 
 }  // namespace heddle::kernels

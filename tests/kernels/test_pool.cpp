@@ -50,9 +50,23 @@ std::vector<PoolShape> shapes() {
   return all;
 }
 
-template <class T> bool close(const std::vector<T>& got, const std::vector<double>& want) {
+template <class T>
+bool close(const std::vector<T>& stored, const std::vector<double>& want) {
+  const auto got = wide(stored);
+  constexpr double arithmetic = 8 * std::numeric_limits<Wide<T>>::epsilon();
   for (std::size_t i = 0; i < want.size(); ++i)
-    if (!(std::abs(static_cast<double>(got[i]) - want[i]) <= 8 * std::numeric_limits<T>::epsilon() * (1 + std::abs(want[i])))) return false;
+    if (!(std::abs(static_cast<double>(got[i]) - want[i]) <= arithmetic + (arithmetic + storage_error<T>)*std::abs(want[i])))
+      return false;
+  return true;
+}
+
+// The same numbers, and NaN wherever there should be one.
+template <class T>
+bool same(const std::vector<T>& got, const std::vector<T>& want) {
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    const auto a = static_cast<Wide<T>>(got[i]), b = static_cast<Wide<T>>(want[i]);
+    if (!(a == b || (std::isnan(a) && std::isnan(b)))) return false;
+  }
   return true;
 }
 
@@ -66,47 +80,52 @@ std::string str(const PoolShape& s) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("max and average pooling of every shape agree with the reference", "[pool]", float, double) {
+TEMPLATE_TEST_CASE("max and average pooling of every shape agree with the reference", "[pool]", float, double, BFloat16) {
   using T = TestType;
   for (const auto& b : backends<PoolKernels<T>>())
     for (const auto& s : shapes()) {
       INFO(b.name << ": " << str(s));
       const PoolReference reference{s};
       auto values = made_up<T>(reference.in_size());
-      for (T& v : values) v = std::round(v * 8) / 8;  // many equals
-      if (values.size() > 40) values[7] = values[8] = values[33] = std::nan("");
+      for (T& v : values) v = T(std::round(static_cast<Wide<T>>(v) * 8) / 8);  // many equals
+      if (values.size() > 40) values[7] = values[8] = values[33] = T(std::nanf(""));
       const auto gradient = made_up<T>(reference.out_size(), -1, 1, 2);
       auto x = b.buffer(values), dy = b.buffer(gradient);
-      auto y = b.buffer(std::vector<T>(reference.out_size(), T(77))), dx = b.buffer(std::vector<T>(reference.in_size(), T(77)));
+      auto y = b.buffer(std::vector<T>(reference.out_size(), T(77.0f))),
+           dx = b.buffer(std::vector<T>(reference.in_size(), T(77.0f)));
       auto arg = b.buffer(std::vector<std::uint8_t>(reference.out_size(), 77));
-      std::vector<T> want;
+      std::vector<Wide<T>> largest;
       std::vector<int> want_arg;
-      reference.max(values, want, want_arg);
+      reference.max(wide(values), largest, want_arg);
+      std::vector<T> want;
+      for (auto v : largest) want.push_back(T(v));
 
       b.table->max({}, s, x, y, arg);
-      CHECK(std::memcmp(y.host().data(), want.data(), want.size() * sizeof(T)) == 0);
+      CHECK(same(y.host(), want));
       CHECK(std::vector<int>(arg.host().begin(), arg.host().end()) == want_arg);
       b.table->max_backward({}, s, dy, arg, dx);
-      CHECK(close(dx.host(), reference.max_backward(gradient, want_arg)));
-      auto alone = b.buffer(std::vector<T>(reference.out_size(), T(77)));
+      CHECK(close(dx.host(), reference.max_backward(wide(gradient), want_arg)));
+      auto alone = b.buffer(std::vector<T>(reference.out_size(), T(77.0f)));
       b.table->max({}, s, x, alone, nullptr);
-      CHECK(std::memcmp(alone.host().data(), want.data(), want.size() * sizeof(T)) == 0);
+      CHECK(same(alone.host(), want));
 
       for (std::size_t i : {7, 8, 33})
-        if (values.size() > 40) values[i] = T(0.5);
+        if (values.size() > 40) values[i] = T(0.5f);
       auto numbers = b.buffer(values);
       b.table->average({}, s, numbers, y);
-      CHECK(close(y.host(), reference.average(values)));
-      auto dx2 = b.buffer(std::vector<T>(reference.in_size(), T(77)));
+      CHECK(close(y.host(), reference.average(wide(values))));
+      auto dx2 = b.buffer(std::vector<T>(reference.in_size(), T(77.0f)));
       b.table->average_backward({}, s, dy, dx2);
-      CHECK(close(dx2.host(), reference.average_backward(gradient)));
+      CHECK(close(dx2.host(), reference.average_backward(wide(gradient))));
     }
 }
 
-TEMPLATE_TEST_CASE("max pooling takes the first of equals and the first NaN, below minus infinity too", "[pool]", float, double) {
+TEMPLATE_TEST_CASE("max pooling takes the first of equals and the first NaN, below minus infinity too", "[pool]", float, double,
+                   BFloat16) {
   using T = TestType;
-  const T nan = std::nan(""), inf = std::numeric_limits<T>::infinity();
-  const std::vector<std::vector<T>> windows{{1, 1, 1, 1}, {0, 2, 2, 1}, {-1, nan, 5, nan}, {nan, 1, 2, 3}, {-inf, -inf, -inf, -inf}, {-inf, -inf, -inf, -5}};
+  const float nan = std::nanf(""), inf = std::numeric_limits<float>::infinity();
+  const std::vector<std::vector<float>> windows{
+      {1, 1, 1, 1}, {0, 2, 2, 1}, {-1, nan, 5, nan}, {nan, 1, 2, 3}, {-inf, -inf, -inf, -inf}, {-inf, -inf, -inf, -5}};
   const std::vector<int> winners{0, 1, 1, 0, 0, 3};
   for (const auto& b : backends<PoolKernels<T>>())
     for (int repeats : {1, 8}) {  // a plane of 2 x 2, and 2 x 16 of the same window
@@ -114,7 +133,7 @@ TEMPLATE_TEST_CASE("max pooling takes the first of equals and the first NaN, bel
       std::vector<T> values;
       for (const auto& w : windows)
         for (int row : {0, 1})
-          for (int i = 0; i < repeats; ++i) values.push_back(w[2 * row]), values.push_back(w[2 * row + 1]);
+          for (int i = 0; i < repeats; ++i) values.push_back(T(w[2 * row])), values.push_back(T(w[2 * row + 1]));
       auto x = b.buffer(values), y = b.buffer(std::vector<T>(6 * repeats));
       auto arg = b.buffer(std::vector<std::uint8_t>(6 * repeats, 99));
       b.table->max({}, s, x, y, arg);
@@ -122,7 +141,7 @@ TEMPLATE_TEST_CASE("max pooling takes the first of equals and the first NaN, bel
     }
 }
 
-TEMPLATE_TEST_CASE("global average pooling is a mean, and its gradient spreads", "[pool]", float, double) {
+TEMPLATE_TEST_CASE("global average pooling is a mean, and its gradient spreads", "[pool]", float, double, BFloat16) {
   using T = TestType;
   for (const auto& b : backends<PoolKernels<T>>())
     for (std::int64_t inner : {1, 3, 16, 36, 64, 100, 1000, 9001}) {
@@ -133,8 +152,8 @@ TEMPLATE_TEST_CASE("global average pooling is a mean, and its gradient spreads",
       std::vector<long double> sum(planes);
       std::vector<double> mean, spread(planes * inner);
       for (std::int64_t i = 0; i < planes * inner; ++i) {
-        sum[i / inner] += values[i];
-        spread[i] = static_cast<double>(gradient[i / inner]) / static_cast<double>(inner);
+        sum[i / inner] += static_cast<Wide<T>>(values[i]);
+        spread[i] = static_cast<double>(static_cast<Wide<T>>(gradient[i / inner])) / static_cast<double>(inner);
       }
       for (long double total : sum) mean.push_back(static_cast<double>(total / inner));
       b.table->global_average({}, planes, inner, x, y);
