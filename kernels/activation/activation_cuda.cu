@@ -1,9 +1,9 @@
 // Activations and dropout on the GPU. x, y, saved, dy, dx [count], dropout's x and y [planes, inner].
 //
 // forward, backward: a thread takes 16 bytes of every array where all are aligned for it, else the same elements one by one;
-// the functions are those of the CPU (activation_functions.hpp). Dropout of elements: a thread draws one Philox block for its
-// four elements. Of planes: a thread takes 16 bytes of a plane and draws the plane's word, or one element where planes are
-// not whole vectors.
+// the functions are those of the CPU (activation_functions.hpp). bf16 is calculated with in float and rounded at the store.
+// Dropout of elements: a thread draws one Philox block for its four elements. Of planes: a thread takes 16 bytes of a plane and
+// draws the plane's word, or one element where planes are not whole vectors.
 // naive: an element a thread; the activation is chosen in the kernel.
 // Bytes: 2 (backward: 3) times count * sizeof(T). Operations: from 1 (relu) to about 40 (gelu) an element, dropout 10.
 #include "kernels/activation/activation_functions.hpp"
@@ -56,42 +56,44 @@ struct Any {
 
 // out[i] = f(x[i], dy[i], slope); dy is null where f does not read it. out may be x or dy.
 template <int width, class T, class F>
-HD_KERNEL void HD_LAUNCH_BOUNDS(threads) activation_kernel(std::int64_t count, F f, const T* x, const T* dy, T slope, T* out) {
+HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
+    activation_kernel(std::int64_t count, F f, const T* x, const T* dy, Wide<T> slope, T* out) {
   const std::int64_t i = simt::thread_number() * width;
   if (width > 1 && i + width <= count && simt::is_aligned<width>(x) && simt::is_aligned<width>(dy) &&
       simt::is_aligned<width>(out)) {
-    simt::Vec<T, width> v = simt::load_vec<width>(x + i), g{};
-    if (dy) g = simt::load_vec<width>(dy + i);
+    simt::Vec<Wide<T>, width> v = simt::load_wide<width>(x + i), g{};
+    if (dy) g = simt::load_wide<width>(dy + i);
     HD_UNROLL
     for (int j = 0; j < width; ++j) v[j] = f(v[j], g[j], slope);
-    simt::store_vec(out + i, v);
+    simt::store_narrow(out + i, v);
     return;
   }
-  for (std::int64_t j = i; j < i + width && j < count; ++j) out[j] = f(x[j], dy ? dy[j] : T(0), slope);
+  for (std::int64_t j = i; j < i + width && j < count; ++j)
+    out[j] = static_cast<T>(f(static_cast<Wide<T>>(x[j]), dy ? static_cast<Wide<T>>(dy[j]) : Wide<T>(0), slope));
 }
 
 template <int width, class F, class T>
-void launch(Stream stream, F f, std::int64_t count, const T* x, const T* dy, T slope, T* out) {
+void launch(Stream stream, F f, std::int64_t count, const T* x, const T* dy, Wide<T> slope, T* out) {
   simt::launch<activation_kernel<width, T, F>>(simt::blocks_for(count, threads * width), threads, 0, stream, count, f, x, dy,
                                                slope, out);
 }
 
 template <class T>
-void forward(Stream stream, Activation a, std::int64_t count, const T* x, T slope, T* y) {
+void forward(Stream stream, Activation a, std::int64_t count, const T* x, Wide<T> slope, T* y) {
   visit(a, [&](auto f) {
     launch<simt::vec_width<T>>(stream, Forward<decltype(f)::value>{}, count, x, static_cast<const T*>(nullptr), slope, y);
   });
 }
 template <class T>
-void backward(Stream stream, Activation a, std::int64_t count, const T* saved, const T* dy, T slope, T* dx) {
+void backward(Stream stream, Activation a, std::int64_t count, const T* saved, const T* dy, Wide<T> slope, T* dx) {
   visit(a, [&](auto f) { launch<simt::vec_width<T>>(stream, Backward<decltype(f)::value>{}, count, saved, dy, slope, dx); });
 }
 template <class T>
-void forward_naive(Stream stream, Activation a, std::int64_t count, const T* x, T slope, T* y) {
+void forward_naive(Stream stream, Activation a, std::int64_t count, const T* x, Wide<T> slope, T* y) {
   launch<1>(stream, Any<Forward>{a}, count, x, static_cast<const T*>(nullptr), slope, y);
 }
 template <class T>
-void backward_naive(Stream stream, Activation a, std::int64_t count, const T* saved, const T* dy, T slope, T* dx) {
+void backward_naive(Stream stream, Activation a, std::int64_t count, const T* saved, const T* dy, Wide<T> slope, T* dx) {
   launch<1>(stream, Any<Backward>{a}, count, saved, dy, slope, dx);
 }
 
@@ -101,18 +103,18 @@ template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads) dropout_elements_kernel(std::int64_t count, Dropout given, const T* x, T* y) {
   const std::int64_t block = simt::thread_number(), i = block * 4;
   if (i >= count) return;
-  const DeviceDropout<T> drop(given);
+  const DeviceDropout<Wide<T>> drop(given);
   const PhiloxBlock random = philox(drop.key, static_cast<std::uint32_t>(block));
   if (i + 4 <= count && simt::is_aligned<4>(x) && simt::is_aligned<4>(y)) {
-    simt::Vec<T, 4> v = simt::load_vec<4>(x + i);
+    simt::Vec<Wide<T>, 4> v = simt::load_wide<4>(x + i);
     HD_UNROLL
     for (int w = 0; w < 4; ++w) v[w] *= drop.factor(random.word[w]);
-    simt::store_vec(y + i, v);
+    simt::store_narrow(y + i, v);
     return;
   }
   HD_UNROLL
   for (int w = 0; w < 4; ++w)
-    if (i + w < count) y[i + w] = x[i + w] * drop.factor(random.word[w]);
+    if (i + w < count) y[i + w] = static_cast<T>(static_cast<Wide<T>>(x[i + w]) * drop.factor(random.word[w]));
 }
 
 // `runs` divides a plane into runs of `width` elements, a thread for each of count.
@@ -121,11 +123,11 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     dropout_planes_kernel(std::uint32_t count, simt::Divider runs, std::int64_t first_plane, Dropout given, const T* x, T* y) {
   const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
   if (i >= count) return;
-  const T factor = DeviceDropout<T>(given).factor_at(first_plane + runs.quotient(i));
-  simt::Vec<T, width> v = simt::load_vec<width>(x + std::int64_t{i} * width);
+  const Wide<T> factor = DeviceDropout<Wide<T>>(given).factor_at(first_plane + runs.quotient(i));
+  simt::Vec<Wide<T>, width> v = simt::load_wide<width>(x + std::int64_t{i} * width);
   HD_UNROLL
   for (int j = 0; j < width; ++j) v[j] *= factor;
-  simt::store_vec(y + std::int64_t{i} * width, v);
+  simt::store_narrow(y + std::int64_t{i} * width, v);
 }
 
 template <int width, class T>
@@ -180,6 +182,10 @@ const ActivationKernels<float>& ActivationKernels<float>::cuda(Variant v) {
 template <>
 const ActivationKernels<double>& ActivationKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<double> : fast_table<double>;
+}
+template <>
+const ActivationKernels<BFloat16>& ActivationKernels<BFloat16>::cuda(Variant) {
+  return fast_table<BFloat16>;
 }
 
 }  // namespace heddle::kernels

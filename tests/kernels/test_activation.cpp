@@ -30,10 +30,10 @@ template <class T> std::vector<T> arguments() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("activations agree with the standard library", "[activation]", float, double) {
+TEMPLATE_TEST_CASE("activations agree with the standard library", "[activation]", float, double, BFloat16) {
   using T = TestType;
-  const double eps = std::numeric_limits<T>::epsilon();
-  const T slope = T(0.1);
+  const double eps = std::numeric_limits<Wide<T>>::epsilon();
+  const Wide<T> slope = 0.1f;
   const auto x = arguments<T>();
   const auto dy = made_up<T>(x.size(), -1, 1, 9);
   for (const auto& b : backends<ActivationKernels<T>>())
@@ -45,12 +45,17 @@ TEMPLATE_TEST_CASE("activations agree with the standard library", "[activation]"
       b.table->backward({}, a, count, backward_reads_output(a) ? y : in, g, slope, dx);
       double worst = 0, worst_gradient = 0;
       for (std::size_t i = 0; i < x.size(); ++i) {
-        const double v = static_cast<double>(x[i]), want = activation_reference(a, v, static_cast<double>(slope));
-        const double gradient = derivative_reference(a, v, static_cast<double>(slope)) * static_cast<double>(dy[i]);
+        const auto number = [](T stored) { return static_cast<double>(static_cast<Wide<T>>(stored)); };
+        const double v = number(x[i]), want = activation_reference(a, v, slope), got = number(y.host()[i]);
+        const bool from_stored = sizeof(T) == 2 && backward_reads_output(a);
+        const double gradient =
+            (from_stored ? derivative_from_output(a, got, slope) : derivative_reference(a, v, slope)) * number(dy[i]);
         // Relative where the result is of ordinary size; in the tails absolute.
-        worst = std::max(worst, std::abs(static_cast<double>(y.host()[i]) - want) / std::max(std::abs(want), 1e-3));
-        worst_gradient = std::max(worst_gradient, std::abs(static_cast<double>(dx.host()[i]) - gradient));
-        CHECK_FALSE(std::isnan(y.host()[i]));
+        const double error = std::abs(got - want) - storage_error<T> * std::abs(want);
+        worst = std::max(worst, error / std::max(std::abs(want), 1e-3));
+        worst_gradient =
+            std::max(worst_gradient, std::abs(number(dx.host()[i]) - gradient) - storage_error<T> * std::abs(gradient));
+        CHECK_FALSE(std::isnan(got));
       }
       CHECK(worst < 24 * eps);
       CHECK(worst_gradient < std::max(16 * eps, 2e-9));
@@ -58,35 +63,37 @@ TEMPLATE_TEST_CASE("activations agree with the standard library", "[activation]"
       // In place, forward and backward.
       const auto separate = y.host();
       b.table->forward({}, a, count, in, slope, in);
-      CHECK(in.host() == separate);
+      CHECK(wide(in.host()) == wide(separate));
       auto saved = b.buffer(backward_reads_output(a) ? separate : x);
       b.table->backward({}, a, count, saved, g, slope, g);
-      CHECK(g.host() == dx.host());
+      CHECK(wide(g.host()) == wide(dx.host()));
     }
 }
 
-TEMPLATE_TEST_CASE("activations at their limits", "[activation]", float, double) {
+TEMPLATE_TEST_CASE("activations at their limits", "[activation]", float, double, BFloat16) {
   using T = TestType;
-  const T inf = std::numeric_limits<T>::infinity();
+  const float inf = std::numeric_limits<float>::infinity();
   for (const auto& b : backends<ActivationKernels<T>>())
     for (Activation a : all_activations) {
       INFO(b.name << ", activation " << static_cast<int>(a));
-      auto x = b.buffer(std::vector<T>{T(0), std::nan(""), inf, T(-200), T(200)}), y = b.buffer(std::vector<T>(5));
-      b.table->forward({}, a, 5, x, T(0), y);
-      CHECK(y.host()[0] == (a == Activation::sigmoid ? T(0.5) : T(0)));
-      CHECK(std::isnan(y.host()[1]));
+      auto x = b.buffer(std::vector<T>{T(0.0f), T(std::nanf("")), T(inf), T(-200.0f), T(200.0f)});
+      auto stored = b.buffer(std::vector<T>(5));
+      b.table->forward({}, a, 5, x, 0, stored);
+      const auto y = wide(stored.host());
+      CHECK(y[0] == (a == Activation::sigmoid ? 0.5f : 0));
+      CHECK(std::isnan(y[1]));
       const bool bounded = a == Activation::sigmoid || a == Activation::tanh;
-      CHECK(y.host()[2] == (bounded ? T(1) : inf));
-      CHECK(y.host()[3] == Approx(a == Activation::tanh ? -1 : 0).margin(1e-30));
-      CHECK(y.host()[4] == (bounded ? T(1) : T(200)));
-      auto zero = b.buffer(std::vector<T>{T(0)}), one = b.buffer(std::vector<T>{T(1)}), dx = b.buffer(std::vector<T>(1));
-      b.table->backward({}, a, 1, zero, one, T(0.25), dx);
-      if (a == Activation::relu) CHECK(dx.host()[0] == 0);
-      if (a == Activation::leaky_relu) CHECK(dx.host()[0] == T(0.25));
+      CHECK(y[2] == (bounded ? 1 : inf));
+      CHECK(y[3] == Approx(a == Activation::tanh ? -1 : 0).margin(1e-30));
+      CHECK(y[4] == (bounded ? 1 : 200));
+      auto zero = b.buffer(std::vector<T>{T(0.0f)}), one = b.buffer(std::vector<T>{T(1.0f)}), dx = b.buffer(std::vector<T>(1));
+      b.table->backward({}, a, 1, zero, one, 0.25f, dx);
+      if (a == Activation::relu) CHECK(wide(dx.host())[0] == 0);
+      if (a == Activation::leaky_relu) CHECK(wide(dx.host())[0] == 0.25f);
     }
 }
 
-TEMPLATE_TEST_CASE("dropout keeps what its stream says", "[activation][dropout]", float, double) {
+TEMPLATE_TEST_CASE("dropout keeps what its stream says", "[activation][dropout]", float, double, BFloat16) {
   using T = TestType;
   for (const auto& b : backends<ActivationKernels<T>>())
     for (auto [planes, inner] : {std::pair{1, 1}, {7, 3}, {5, 1024}, {3, 1000}, {1, 40001}, {500, 1}})
@@ -97,17 +104,18 @@ TEMPLATE_TEST_CASE("dropout keeps what its stream says", "[activation][dropout]"
           const Dropout drop{p, by_plane, key};
           const std::int64_t size = std::int64_t{planes} * inner;
           const auto values = made_up<T>(size, 1, 2);
-          auto x = b.buffer(values), y = b.buffer(std::vector<T>(size, T(77)));
+          auto x = b.buffer(values), y = b.buffer(std::vector<T>(size, T(77.0f)));
           b.table->dropout({}, planes, inner, drop, x, y);
           const auto factors = dropout_reference(drop, size, inner);
           bool same = true;
+          const auto given = wide(values), got = wide(y.host());
           for (std::int64_t i = 0; i < size; ++i) {
-            const double want = factors[i] == 0 ? 0.0 : static_cast<double>(values[i]) * factors[i];
-            same &= std::abs(static_cast<double>(y.host()[i]) - want) <= 1e-6 * want;
+            const double want = factors[i] == 0 ? 0.0 : static_cast<double>(given[i]) * factors[i];
+            same &= std::abs(static_cast<double>(got[i]) - want) <= (1e-6 + storage_error<T>)*want;
           }
           CHECK(same);
           b.table->dropout({}, planes, inner, drop, x, x);
-          CHECK(x.host() == y.host());
+          CHECK(wide(x.host()) == wide(y.host()));
         }
 }
 

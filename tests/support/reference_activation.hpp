@@ -30,4 +30,12 @@ inline double derivative_reference(kernels::Activation a, double x, double slope
   return (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h);
 }
 
+/// From y, of those activations whose gradient is computed from it: what a y that was rounded when it was stored gives.
+inline double derivative_from_output(kernels::Activation a, double y, double slope) {
+  using kernels::Activation;
+  if (a == Activation::sigmoid) return y * (1 - y);
+  if (a == Activation::tanh) return 1 - y * y;
+  return y > 0 ? 1 : a == Activation::relu ? 0 : slope;
+}
+
 }  // namespace heddle::test
