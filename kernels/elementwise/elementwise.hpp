@@ -34,6 +34,7 @@ enum class Unary { neg, exp, log, sqrt, rsqrt, abs, square, reciprocal, sign, si
 /// With a number on the right: x + s, x * s, x ^ s, max(x, s), min(x, s), s / x, s - x.
 enum class Scalar { add, mul, pow, maximum, minimum, rdiv, rsub };
 
+/// For BFloat16 there are binary and add_scaled; the others are null, and go by way of float.
 template <class T>
 struct ElementwiseKernels {
   void (*binary)(Stream, Binary, const ElementShape&, const T* a, const T* b, T* y);

@@ -3,7 +3,7 @@
 // a, b by the strides of the shape, y dense. binary, compare: the index space is collapsed (collapse.hpp), and a thread takes
 // 16 bytes of a row where rows and arrays are aligned for it, each input read as one vector, one broadcast number or by its
 // stride; else one element. Offsets are 32-bit numbers, divisions multiplications (element_index.hpp); what is larger is
-// cut into several launches. unary, scalar, add_scaled: dense, 16 bytes a thread.
+// cut into several launches. unary, scalar, add_scaled: dense, 16 bytes a thread. bf16 is calculated with in float.
 // naive: an element a thread, the operation chosen in the kernel, 64-bit arithmetic.
 // Bytes: 2 (unary, scalar) or 3 times count * sizeof(T), less what is broadcast; about one operation an element, but for pow,
 // exp and their like (some 10 to 40).
@@ -62,13 +62,13 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads) elementwise_walk_kernel(ElementIndex in
   const std::uint32_t unit = blockIdx.x * threads + threadIdx.x;
   if (unit >= index.units) return;
   const ElementRun run = index.run<width>(unit);
-  const auto u = load_run<width>(a + run.a, index.step_a, run.count);
-  const auto v = load_run<width>(b + run.b, index.step_b, run.count);
-  simt::Vec<T, width> result{};
+  const auto u = simt::widen(load_run<width>(a + run.a, index.step_a, run.count));
+  const auto v = simt::widen(load_run<width>(b + run.b, index.step_b, run.count));
+  simt::Vec<Wide<T>, width> result{};
   HD_UNROLL
   for (int j = 0; j < width; ++j)
     if (width == 1 || j < run.count) result[j] = f(u[j], v[j]);
-  store_run<width>(y + run.first, 1, run.count, result);
+  store_run<width>(y + run.first, 1, run.count, simt::narrow<T, width>(result));
 }
 
 template <class F, class T>
@@ -108,14 +108,15 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads) elementwise_map_kernel(std::int64_t cou
   constexpr int width = simt::vec_width<T>;
   const std::int64_t i = simt::thread_number() * width;
   if (i + width <= count && simt::is_aligned<width>(x) && simt::is_aligned<width>(y)) {
-    simt::Vec<T, width> v = simt::load_vec<width>(x + i), old = v;
-    if constexpr (accumulates) old = simt::load_vec<width>(y + i);
+    simt::Vec<Wide<T>, width> v = simt::load_wide<width>(x + i), old = v;
+    if constexpr (accumulates) old = simt::load_wide<width>(y + i);
     HD_UNROLL
     for (int j = 0; j < width; ++j) v[j] = f(v[j], old[j]);
-    simt::store_vec(y + i, v);
+    simt::store_narrow(y + i, v);
     return;
   }
-  for (std::int64_t j = i; j < i + width && j < count; ++j) y[j] = f(x[j], accumulates ? y[j] : T{});
+  for (std::int64_t j = i; j < i + width && j < count; ++j)
+    y[j] = static_cast<T>(f(static_cast<Wide<T>>(x[j]), accumulates ? static_cast<Wide<T>>(y[j]) : Wide<T>(0)));
 }
 
 template <bool accumulates, class F, class T>
@@ -134,8 +135,8 @@ void scalar(Stream stream, Scalar op, std::int64_t count, const T* x, T s, T* y)
   visit(op, [&]<Scalar o>(OpTag<o>) { map<false>(stream, WithNumber<o, T>{s}, count, x, y); });
 }
 template <class T>
-void add_scaled(Stream stream, std::int64_t count, const T* x, T s, T* y) {
-  map<true>(stream, AddScaled<T>{s}, count, x, y);
+void add_scaled(Stream stream, std::int64_t count, const T* x, Wide<T> s, T* y) {
+  map<true>(stream, AddScaled<Wide<T>>{s}, count, x, y);
 }
 
 // Naive: f(a, b) for the element of every thread
@@ -281,6 +282,8 @@ void add_scaled_naive(Stream stream, std::int64_t count, const T* x, T s, T* y) 
 
 template <class T>
 constexpr ElementwiseKernels<T> fast_table{binary<T>, compare<T>, unary<T>, scalar<T>, add_scaled<T>};
+template <>
+constexpr ElementwiseKernels<BFloat16> fast_table<BFloat16>{binary<BFloat16>, nullptr, nullptr, nullptr, add_scaled<BFloat16>};
 template <class T>
 constexpr ElementwiseKernels<T> naive_table{binary_naive<T>, compare_naive<T>, unary_naive<T>, scalar_naive<T>,
                                             add_scaled_naive<T>};
@@ -294,6 +297,10 @@ const ElementwiseKernels<float>& ElementwiseKernels<float>::cuda(Variant v) {
 template <>
 const ElementwiseKernels<double>& ElementwiseKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive_table<double> : fast_table<double>;
+}
+template <>
+const ElementwiseKernels<BFloat16>& ElementwiseKernels<BFloat16>::cuda(Variant) {
+  return fast_table<BFloat16>;
 }
 template <>
 const ElementwiseKernels<std::int64_t>& ElementwiseKernels<std::int64_t>::cuda(Variant v) {
