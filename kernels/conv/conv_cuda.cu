@@ -1,12 +1,14 @@
 // Convolution on the GPU: which tile serves which shape.
 //
 // The kernels are in correlate_cuda.cuh (forward and gradient by the input), grad_weight_cuda.cuh and conv_naive_cuda.cuh;
-// they are templates over tiles, listed here. Of a list, that tile is taken which needs the fewest cycles of a large
-// GPU by the count of its instructions, of what it computes in vain and of the multiprocessors it leaves idle.
+// they are templates over tiles, listed here. Of a list, that tile is taken which was measured to be the fastest for a shape
+// (conv_tuning.hpp); where nothing was, the one that needs the fewest cycles of a large GPU by the count of its instructions,
+// of what it computes in vain and of the multiprocessors it leaves idle.
 #include <algorithm>
 #include <limits>
 
 #include "kernels/conv/conv_naive_cuda.cuh"
+#include "kernels/conv/conv_tuning.hpp"
 #include "kernels/conv/correlate_tiles_cuda.cuh"
 #include "kernels/conv/grad_weight_tiles_cuda.cuh"
 
@@ -47,41 +49,83 @@ requires(precision != Precision::float32) struct TilesOf<float, precision> {
 
 constexpr double multiprocessors = 132;  // what the estimates below are made for
 
-// Calls f.template operator()<Tile>() for the tile of the lowest estimate; false where none can be used.
-template <class Estimate, class F, class... Tiles>
-bool with_best(TileList<Tiles...>, Estimate estimate, F f) {
-  const double cycles[] = {estimate.template operator()<Tiles>()...};
-  const double best = *std::min_element(std::begin(cycles), std::end(cycles));
-  if (best == std::numeric_limits<double>::infinity()) return false;
-  int i = 0;
-  bool found = false;
-  ((cycles[i++] == best && !found ? (f.template operator()<Tiles>(), found = true) : false), ...);
-  return true;
+constexpr double impossible = std::numeric_limits<double>::infinity();
+
+template <class Tile>
+ConvTile name_of(int blocks) {
+  if constexpr (requires { Tile::channels_k; })
+    return {Tile::kind, Tile::channels_k, Tile::channels_c, Tile::taps, blocks};
+  else
+    return {Tile::kind, Tile::pixels, Tile::channels};
 }
 
-// Calls f.template operator()<Tile>(plan).
-template <class T, class Tiles, class F>
-bool with_correlation_tile(Tiles tiles, const Correlation& shape, F f) {
-  const auto estimate = [&]<class Tile>() {
-    Correlation s = shape;
-    if (!plan_correlation<Tile, T>(s)) return std::numeric_limits<double>::infinity();
-    const double channels = (s.in_channels + Tile::depth - 1) / Tile::depth * Tile::depth;
-    const double staging = 4 * channels * (s.patch.area + s.taps() * Tile::channels) / 128;
-    const double waves = std::ceil(s.blocks / multiprocessors);
-    return std::max(2.0, waves) *
-           (Tile::cycles * channels * s.taps() + staging);  // one block alone leaves half of the cycles idle
+Correlation correlation_of(const ConvShape& s, ConvPass pass) {
+  return pass == ConvPass::forward ? forward_correlation(s) : grad_input_correlation(s);
+}
+
+template <class T, class Tile>
+double correlation_cycles(Correlation s) {
+  if (!plan_correlation<Tile, T>(s)) return impossible;
+  const double channels = (s.in_channels + Tile::depth - 1) / Tile::depth * Tile::depth;
+  const double staging = 4 * channels * (s.patch.area + s.taps() * Tile::channels) / 128;
+  const double waves = std::ceil(s.blocks / multiprocessors);
+  return std::max(2.0, waves) *
+         (Tile::cycles * channels * s.taps() + staging);  // one block alone leaves half of the cycles idle
+}
+
+// Also what is planned.
+template <class T, class Tile>
+double weight_cycles(const ConvShape& shape, int blocks, WeightGradient& s) {
+  std::size_t shared;
+  if (!Tile::serves(forward_correlation(shape).patch.w) || !plan_weight_gradient<Tile, T>(shape, blocks, s, shared))
+    return impossible;
+  const double staging = 4.0 * (Tile::channels_k * s.dy_plane + Tile::channels_c * s.patch.plane) / 128;
+  const double multiplying = Tile::cycles * s.output_groups * s.tap_groups;
+  return static_cast<double>(weight_gradient_blocks<Tile>(s)) * s.tiles_per_split * (multiplying + s.tap_blocks * staging);
+}
+
+template <class T>
+std::optional<ConvTile> kept(const ConvShape& shape, ConvPass pass) {
+  if constexpr (std::is_same_v<T, float>) return kept_tile(shape, pass);
+  return {};
+}
+
+// Calls f.template operator()<Tile>(blocks) for the tile that is kept, or else for that of the lowest
+// estimate.template operator()<Tile>(blocks); false where none can be used.
+template <class Estimate, class F, class... Tiles>
+bool with_best(TileList<Tiles...>, const std::optional<ConvTile>& wish, Estimate estimate, F f) {
+  bool found = false;
+  const auto take = [&]<class Tile>(int blocks, bool wanted) {
+    if (wanted && !found) f.template operator()<Tile>(blocks), found = true;
   };
-  return with_best(tiles, estimate, [&]<class Tile>() {
-    Correlation s = shape;
-    plan_correlation<Tile, T>(s);
-    f.template operator()<Tile>(s);
-  });
+  if (wish)
+    (take.template operator()<Tiles>(
+         wish->blocks, name_of<Tiles>(wish->blocks) == *wish && estimate.template operator()<Tiles>(wish->blocks) < impossible),
+     ...);
+  if (found) return true;
+  const double cycles[] = {estimate.template operator()<Tiles>(weight_blocks)...};
+  const double best = *std::min_element(std::begin(cycles), std::end(cycles));
+  int i = 0;
+  (take.template operator()<Tiles>(weight_blocks, cycles[i++] == best && best < impossible), ...);
+  return found;
+}
+
+// Calls f.template operator()<Tile>(plan); pass is not grad_weight.
+template <class T, class Tiles, class F>
+bool with_correlation_tile(Tiles tiles, const ConvShape& shape, ConvPass pass, F f) {
+  Correlation s = correlation_of(shape, pass);
+  return with_best(
+      tiles, kept<T>(shape, pass), [&]<class Tile>(int) { return correlation_cycles<T, Tile>(s); },
+      [&]<class Tile>(int) {
+        plan_correlation<Tile, T>(s);
+        f.template operator()<Tile>(s);
+      });
 }
 
 template <class T, class Tiles>
-bool correlate(Tiles tiles, Stream stream, const Correlation& shape, const Tail<T>& tail, const SplitSums<T>& sums, const T* in,
-               const T* weight, const T* bias, T* out) {
-  return with_correlation_tile<T>(tiles, shape, [&]<class Tile>(const Correlation& s) {
+bool correlate(Tiles tiles, Stream stream, const ConvShape& shape, ConvPass pass, const Tail<T>& tail, const SplitSums<T>& sums,
+               const T* in, const T* weight, const T* bias, T* out) {
+  return with_correlation_tile<T>(tiles, shape, pass, [&]<class Tile>(const Correlation& s) {
     launch_correlation<Tile>(stream, s, tail, sums, in, weight, bias, out);
   });
 }
@@ -89,21 +133,15 @@ bool correlate(Tiles tiles, Stream stream, const Correlation& shape, const Tail<
 // Calls f.template operator()<Tile>(plan, bytes of shared memory).
 template <class T, class Tiles, class F>
 bool with_weight_tile(Tiles tiles, const ConvShape& shape, F f) {
-  const auto estimate = [&]<class Tile>() {
-    WeightGradient s;
-    std::size_t shared;
-    if (!Tile::serves(forward_correlation(shape).patch.w) || !plan_weight_gradient<Tile, T>(shape, s, shared))
-      return std::numeric_limits<double>::infinity();
-    const double staging = 4.0 * (Tile::channels_k * s.dy_plane + Tile::channels_c * s.patch.plane) / 128;
-    const double multiplying = Tile::cycles * s.output_groups * s.tap_groups;
-    return static_cast<double>(weight_gradient_blocks<Tile>(s)) * s.tiles_per_split * (multiplying + s.tap_blocks * staging);
-  };
-  return with_best(tiles, estimate, [&]<class Tile>() {
-    WeightGradient s;
-    std::size_t shared;
-    plan_weight_gradient<Tile, T>(shape, s, shared);
-    f.template operator()<Tile>(s, shared);
-  });
+  WeightGradient s;
+  return with_best(
+      tiles, kept<T>(shape, ConvPass::grad_weight),
+      [&]<class Tile>(int blocks) { return weight_cycles<T, Tile>(shape, blocks, s); },
+      [&]<class Tile>(int blocks) {
+        std::size_t shared;
+        plan_weight_gradient<Tile, T>(shape, blocks, s, shared);
+        f.template operator()<Tile>(s, shared);
+      });
 }
 
 // Calls f with the tiles for T in the shape's precision.
@@ -130,14 +168,14 @@ struct FastConvCuda {
   }
   static void forward(Stream stream, const ConvShape& s, const T* x, const T* weight, const T* bias, T* y, void*) {
     const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
-      return correlate<T>(typename Tiles::Correlate(), stream, forward_correlation(s), {}, {}, x, weight, bias, y);
+      return correlate<T>(typename Tiles::Correlate(), stream, s, ConvPass::forward, {}, {}, x, weight, bias, y);
     });
     if (!done) NaiveConvCuda<T>::forward(stream, s, x, weight, bias, y, nullptr);
   }
   static int moment_parts(const ConvShape& shape, bool = false) {
     int parts = 0;
     with_tiles<T>(shape, [&]<class Tiles>(Tiles) {
-      with_correlation_tile<T>(typename Tiles::Correlate(), forward_correlation(shape),
+      with_correlation_tile<T>(typename Tiles::Correlate(), shape, ConvPass::forward,
                                [&]<class Tile>(const Correlation& s) { parts = s.tiles(); });
     });
     return parts;
@@ -146,7 +184,7 @@ struct FastConvCuda {
                               const T* bias, T* y, PartialMoments<T>* moments, void*) {
     const Tail<T> tail{fusion.relu_before, fusion.before, moments, moment_parts(s)};
     with_tiles<T>(s, [&]<class Tiles>(Tiles) {
-      correlate<T>(typename Tiles::Correlate(), stream, forward_correlation(s), tail, {}, x, weight, bias, y);
+      correlate<T>(typename Tiles::Correlate(), stream, s, ConvPass::forward, tail, {}, x, weight, bias, y);
     });
   }
   static void grad_input(Stream stream, const ConvShape& s, const T* dy, const T* weight, T* dx, void*) {
@@ -177,7 +215,7 @@ struct FastConvCuda {
   static void grad_input_and_sums(Stream stream, const ConvShape& s, const SplitSums<T>& sums, const T* dy, const T* weight,
                                   T* dx) {
     const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
-      return correlate<T>(typename Tiles::Correlate(), stream, grad_input_correlation(s), {}, sums, dy, weight, nullptr, dx);
+      return correlate<T>(typename Tiles::Correlate(), stream, s, ConvPass::grad_input, {}, sums, dy, weight, nullptr, dx);
     });
     if (done) return;
     NaiveConvCuda<T>::grad_input(stream, s, dy, weight, dx, nullptr);
@@ -193,7 +231,57 @@ template <class T>
 constexpr Conv2dKernels<T> naive{NaiveConvCuda<T>::workspace, NaiveConvCuda<T>::forward, NaiveConvCuda<T>::grad_input,
                                  NaiveConvCuda<T>::grad_weight};
 
+template <class... Tiles>
+bool has_tile(TileList<Tiles...>, const ConvTile& tile) {
+  return ((name_of<Tiles>(tile.blocks) == tile) || ...);
+}
+
+// Adds a tile's ways to compute a shape; of numbers of splits, those that differ.
+template <class Tile>
+void add_candidates(const ConvShape& shape, ConvPass pass, std::vector<ConvCandidate>& all) {
+  if constexpr (requires { Tile::channels_k; }) {
+    std::vector<int> seen;
+    for (int blocks : {weight_blocks, weight_blocks / 2, weight_blocks * 2}) {
+      WeightGradient s;
+      const double cycles = weight_cycles<float, Tile>(shape, blocks, s);
+      if (cycles == impossible || std::find(seen.begin(), seen.end(), s.splits) != seen.end()) continue;
+      seen.push_back(s.splits);
+      all.push_back({name_of<Tile>(blocks), cycles});
+    }
+  } else {
+    const double cycles = correlation_cycles<float, Tile>(correlation_of(shape, pass));
+    if (cycles < impossible) all.push_back({name_of<Tile>(0), cycles});
+  }
+}
+template <class... Tiles>
+std::vector<ConvCandidate> candidates(TileList<Tiles...>, const ConvShape& shape, ConvPass pass) {
+  std::vector<ConvCandidate> all;
+  (add_candidates<Tiles>(shape, pass, all), ...);
+  const auto best = std::min_element(all.begin(), all.end(), [](const ConvCandidate& a, const ConvCandidate& b) {
+    const auto estimated = [](const ConvCandidate& c) { return c.tile.blocks == 0 || c.tile.blocks == weight_blocks; };
+    return std::pair(!estimated(a), a.cycles) < std::pair(!estimated(b), b.cycles);
+  });
+  if (best != all.end()) std::rotate(all.begin(), best, best + 1);
+  return all;
+}
+
+// Calls f with the list of tiles of a pass.
+template <class F>
+auto with_list(const ConvShape& shape, ConvPass pass, F f) {
+  return with_tiles<float>(shape, [&]<class Tiles>(Tiles) {
+    return pass == ConvPass::grad_weight ? f(typename Tiles::Weight()) : f(typename Tiles::Correlate());
+  });
+}
+
 }  // namespace
+
+bool is_conv_tile(const ConvTile& tile, ConvPass pass, Precision precision) {
+  if (pass == ConvPass::grad_weight ? tile.blocks < 1 : tile.blocks != 0) return false;
+  return with_list({.precision = precision}, pass, [&](auto tiles) { return has_tile(tiles, tile); });
+}
+std::vector<ConvCandidate> conv_candidates(const ConvShape& shape, ConvPass pass) {
+  return with_list(shape, pass, [&](auto tiles) { return candidates(tiles, shape, pass); });
+}
 
 template <>
 const Conv2dKernels<float>& Conv2dKernels<float>::cuda(Variant v) {

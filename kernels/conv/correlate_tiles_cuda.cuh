@@ -4,9 +4,10 @@
 // of two taps; planes of channels are bank_rest modulo bank_modulus apart), and keeps its thread's sums. Its pixels are
 // "slots", numbered from 0; pixel(slot) is the pixel's number in the block's tile, and value(slot, i) the sum there for
 // channel(i). Slots come in runs of `run` neighbouring pixels of a row. Lanes whose numbers are equal modulo lane_step have
-// the same channels, and so have warps whose numbers are equal modulo warps_c.
+// the same channels, and so have warps whose numbers are equal modulo warps_c. Its kind is part of its name (conv_tuning.hpp).
 #pragma once
 
+#include "kernels/conv/conv_tuning.hpp"
 #include "kernels/conv/correlate_cuda.cuh"
 
 namespace heddle::kernels {
@@ -24,6 +25,7 @@ HD_DEVICE HD_FORCE_INLINE int patch_offset(const Patch& p, int pixel) {
 /// channel: lane_pixels loads, lane_channels / 4 broadcast 16-byte loads, lane_pixels * lane_channels multiply-adds.
 template <class T, int lane_pixels, int lane_channels, int warps_in_c>
 struct VectorTileC {
+  static constexpr TileKind kind = TileKind::pixels;
   static constexpr int warps_c = warps_in_c, lane_values = lane_channels, lane_step = 1, run = 1;
   static constexpr int threads = 128, warps_p = 4 / warps_c, vector = simt::vec_width<T>;
   static constexpr int pixels = 32 * lane_pixels * warps_p, channels = lane_channels * warps_c, slots = lane_pixels;
@@ -83,6 +85,7 @@ struct VectorTileC {
 /// 8 loads of the patch and 9 * lane_row / 4 broadcast ones of weights for 72 * lane_channels multiply-adds.
 template <int lane_channels, int warps_in_c>
 struct RowTileC {
+  static constexpr TileKind kind = TileKind::rows;
   static constexpr int warps_c = warps_in_c, lane_values = lane_channels, lane_step = 1, run = 4;
   static constexpr int threads = 128, pixels = 256 * (4 / warps_c), channels = lane_channels * warps_c, slots = 8;
   static constexpr int lane_row = (lane_channels + 3) / 4 * 4;
@@ -158,6 +161,7 @@ struct RowTileC {
 /// pixel_tiles * channel_tiles products.
 template <Precision precision, int pixel_tiles, int channel_tiles>
 struct MatrixTileC {
+  static constexpr TileKind kind = TileKind::matrix;
   static constexpr int warps_c = 1, lane_values = 2 * channel_tiles, lane_step = 4, run = 1;
   static constexpr int threads = 128, pixels = 64 * pixel_tiles, channels = 8 * channel_tiles, slots = 2 * pixel_tiles;
   static constexpr int weight_row = channels + 4;  // an odd multiple of 4

@@ -160,9 +160,12 @@ std::int64_t weight_gradient_blocks(const WeightGradient& s) {
          ((s.in_channels + Tile::channels_c - 1) / Tile::channels_c);
 }
 
-/// Chooses tiles and splits for a Tile; false where not even the smallest tile fits into shared memory.
+constexpr int weight_blocks = 264;  // two for a multiprocessor of a large GPU
+
+/// Chooses tiles, and splits that come to about `blocks` blocks, for a Tile; false where not even the smallest tile fits into
+/// shared memory.
 template <class Tile, class T>
-bool plan_weight_gradient(const ConvShape& shape, WeightGradient& s, std::size_t& shared) {
+bool plan_weight_gradient(const ConvShape& shape, int blocks, WeightGradient& s, std::size_t& shared) {
   const Correlation forward = forward_correlation(shape);
   s = {.patch = forward.patch,
        .n = forward.n,
@@ -201,8 +204,7 @@ bool plan_weight_gradient(const ConvShape& shape, WeightGradient& s, std::size_t
   s.tiles = p.tiles_n(s.n) * p.tiles_h() * p.tiles_w();
   s.tap_groups = (s.taps() + Tile::taps - 1) / Tile::taps;
   s.tap_blocks = (s.tap_groups + 2) / 3;
-  const int wanted = static_cast<int>(
-      std::max<std::int64_t>(1, 264 / weight_gradient_blocks<Tile>(s)));  // two blocks for a multiprocessor of a large GPU
+  const int wanted = static_cast<int>(std::max<std::int64_t>(1, blocks / weight_gradient_blocks<Tile>(s)));
   s.tiles_per_split = (s.tiles + wanted - 1) / wanted;
   s.splits = (s.tiles + s.tiles_per_split - 1) / s.tiles_per_split;
   return true;

@@ -2,6 +2,7 @@
 // cores or on tensor cores, over groups of output_group neighbouring outputs.
 #pragma once
 
+#include "kernels/conv/conv_tuning.hpp"
 #include "kernels/conv/grad_weight_cuda.cuh"
 
 namespace heddle::kernels {
@@ -12,6 +13,7 @@ namespace {
 /// for 4 lane_k lane_c taps multiply-adds.
 template <class T, int lane_k, int lane_c, int taps_>
 struct VectorTileW {
+  static constexpr TileKind kind = TileKind::vector;
   static constexpr int channels_k = 8 * lane_k, channels_c = 4 * lane_c, taps = taps_, values = lane_k * lane_c * taps;
   static constexpr int output_group = 4, bank_rest = 4;
   static constexpr bool aligned = taps == 3;
@@ -97,6 +99,7 @@ struct VectorTileW {
 /// taps of any filter. Factors are rounded as they come from shared memory.
 template <Precision precision, int tiles_k, int tiles_c, int taps_>
 struct MatrixTileW {
+  static constexpr TileKind kind = TileKind::matrix;
   static constexpr int channels_k = 16 * tiles_k, channels_c = 8 * tiles_c, taps = taps_, values = tiles_k * tiles_c * taps * 4;
   static constexpr int output_group = 8, bank_rest = precision == Precision::bf16 ? 8 : 4;
   static constexpr bool aligned = false;
