@@ -2,16 +2,10 @@
 // in each precision.
 //
 // GFLOP/s counts a direct convolution's operations whatever the algorithm, so Winograd's may exceed the machine's; GB/s counts
-// each operand once. Every algorithm is held against the naive kernels before its first timing: forward and the gradient
-// of x on the first, middle and last image, the gradient of the weights with a dy that is zero on all others.
-#include <algorithm>
-#include <cmath>
-#include <memory>
-
-#include "bench/support.hpp"
+// each operand once. Every algorithm is held against the naive kernels before its first timing (conv_operands.hpp).
+#include "bench/conv_operands.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
 #include "tests/support/conv_layers.hpp"
-#include "tests/support/rounded.hpp"
 
 using namespace heddle;
 using namespace heddle::kernels;
@@ -19,7 +13,7 @@ using namespace heddle::bench;
 
 namespace {
 
-using Kernels = Conv2dKernels<float>;
+using Kernels = ConvKernels;
 using Kernel = Backend<Kernels>;
 
 // What can compute a pass on the CPU: the library's own choice, and whatever it chooses from.
@@ -40,129 +34,102 @@ std::vector<Kernel> algorithms(const ConvShape& s, ConvPass pass) {
   return all;
 }
 
-void compare(const std::string& what, const float* got, const float* want, std::int64_t count, double tolerance) {
-  for (std::int64_t i = 0; i < count; ++i) require_near(what, got[i], want[i], tolerance);
-}
-
-// A layer's operands in one memory.
-struct Operands {
-  Where where;
-  ConvShape shape;
-  std::vector<float> values, gradient, weights, biases;
-  Rotating<float> x, dy, y, dx;
-  Fixed<float> weight, bias, dweight, dbias;
-
-  Operands(Where w, const ConvShape& s)
-      : where(w),
-        shape(s),
-        values(made_up<float>(s.x_size())),
-        gradient(made_up<float>(s.y_size(), -1, 1, 2)),
-        weights(made_up<float>(s.w_size(), -1, 1, 3)),
-        biases(made_up<float>(s.k)),
-        x(w, values),
-        dy(w, gradient),
-        y(w, s.y_size()),
-        dx(w, s.x_size()),
-        weight(w, weights),
-        bias(w, biases),
-        dweight(w, s.w_size()),
-        dbias(w, s.k) {}
-
-  // out: y, dx or dweight.
-  void run(const Kernels& k, Stream stream, const ConvShape& s, ConvPass pass, const float* some_dy, float* out,
-           void* workspace) const {
-    if (pass == ConvPass::forward) k.forward(stream, s, x.next(), weight, bias, out, workspace);
-    if (pass == ConvPass::grad_input) k.grad_input(stream, s, some_dy, weight, out, workspace);
-    if (pass == ConvPass::grad_weight) k.grad_weight(stream, s, x.next(), some_dy, out, dbias, workspace);
-  }
-  void run(const Kernels& k, Stream stream, const ConvShape& s, ConvPass pass, void* workspace) const {
-    if (pass == ConvPass::forward) run(k, stream, s, pass, nullptr, y.next(), workspace);
-    if (pass == ConvPass::grad_input) run(k, stream, s, pass, dy.next(), dx.next(), workspace);
-    if (pass == ConvPass::grad_weight) run(k, stream, s, pass, dy.next(), dweight, workspace);
-  }
-
-  // The naive kernels are given what the precision makes of the factors; a bias's gradient has none.
-  void check(const std::string& what, const Kernels& k, const ConvShape& s, ConvPass pass, void* workspace) const {
-    const Kernels& naive = reference<Kernels>();
-    ConvShape one = s;
-    one.n = 1;
-    const auto factors = [&](const std::vector<float>& all) { return test::rounded(all, s.precision); };
-    const auto own_x = factors(values), own_dy = factors(gradient), own_weight = factors(weights);
-    const std::int64_t x_image = one.x_size(), y_image = one.y_size(), plane = y_image / s.k;
-    std::vector<float> some(s.y_size()), part(std::max(x_image, y_image)), weight_part(s.w_size()), weight_sum(s.w_size()),
-        bias_sum(s.k);
-    std::vector<std::int64_t> images{0, s.n / 2, s.n - 1};
-    images.erase(std::unique(images.begin(), images.end()), images.end());
-    for (std::int64_t n : images) std::copy_n(&gradient[n * y_image], y_image, &some[n * y_image]);
-    // An output of its own, of NaN: others' may be right already.
-    const Fixed<float> out(where, pass == ConvPass::forward      ? s.y_size()
-                                  : pass == ConvPass::grad_input ? s.x_size()
-                                                                 : s.w_size());
-    run(k, {}, s, pass, Fixed<float>(where, some), out, workspace);
-    const auto got = out.host();
-    for (std::int64_t n : images) {
-      const float *x_of_n = &own_x[n * x_image], *dy_of_n = &own_dy[n * y_image];
-      if (pass == ConvPass::forward) {
-        naive.forward({}, one, x_of_n, own_weight.data(), biases.data(), part.data(), nullptr);
-        compare(what, &got[n * y_image], part.data(), y_image, 1e-5 * s.c * s.kh);
-      } else if (pass == ConvPass::grad_input) {
-        naive.grad_input({}, one, dy_of_n, own_weight.data(), part.data(), nullptr);
-        compare(what, &got[n * x_image], part.data(), x_image, 1e-5 * s.k * s.kh);
-      } else {
-        naive.grad_weight({}, one, x_of_n, dy_of_n, weight_part.data(), nullptr, nullptr);
-        for (std::size_t j = 0; j < weight_sum.size(); ++j) weight_sum[j] += weight_part[j];
-        for (std::int64_t j = 0; j < y_image; ++j) bias_sum[j / plane] += some[n * y_image + j];
-      }
-    }
-    if (pass != ConvPass::grad_weight) return;
-    const double tolerance = 1e-4 * std::sqrt(static_cast<double>(plane)) + 1e-5;
-    require_near(what, got, weight_sum, tolerance);
-    require_near(what + " dbias", dbias.host(), bias_sum, tolerance);
-  }
-};
-
-// Those of the latest layer, which its passes and algorithms share.
-std::shared_ptr<Operands> operands(Where where, ConvShape s) {
-  static std::weak_ptr<Operands> latest;
-  s.precision = Precision::float32;
-  auto own = latest.lock();
-  if (!own || own->where != where || own->shape != s) latest = own = std::make_shared<Operands>(where, s);
-  return own;
-}
-
 Ready make(const std::string& what, const Kernel& kernel, ConvShape s, ConvPass pass) {
   s.n = sized(kernel, s.n, 1), s.h = sized(kernel, s.h, 8), s.w = sized(kernel, s.w, 8);
   const Kernels& k = *kernel.table;
-  const auto own = operands(kernel.where, s);
+  const auto own = conv_operands(kernel.where, s);
   const Workspace workspace(kernel.where, static_cast<std::int64_t>(k.workspace(s, pass)));
-  own->check(what, k, s, pass, workspace);
-  const double moved = static_cast<double>(s.x_size() + s.y_size() + s.w_size());
-  const double flops = 2.0 * s.c / s.groups * s.kh * s.kw * static_cast<double>(s.y_size());
-  return {{.bytes = 4 * moved, .flops = flops, .precision = s.precision},
-          [=, &k](Stream stream) { own->run(k, stream, s, pass, workspace); }};
+  own->check(what, k, s, pass, workspace, own->expected(s, pass));
+  return {work_of(s), [=, &k](Stream stream) { own->run(k, stream, s, pass, workspace); }};
+}
+
+// What a convolution does for its neighbours: z and its moments for a batch norm, ReLU in between.
+Ready make_to_norm(const std::string& what, const Kernel& kernel, ConvShape s) {
+  s.n = sized(kernel, s.n, 1), s.h = sized(kernel, s.h, 8), s.w = sized(kernel, s.w, 8);
+  const Kernels& k = *kernel.table;
+  const auto own = conv_operands(kernel.where, s);
+  const int parts = k.moment_parts(s, false);
+  const Workspace workspace(kernel.where, static_cast<std::int64_t>(k.workspace(s, ConvPass::forward)));
+  const Fixed<float> moments(kernel.where, std::int64_t{3} * s.k * parts);
+  const auto run = [=, &k](Stream stream, float* z) {
+    k.forward_to_norm(stream, s, {.relu_before = true}, own->x.next(), own->weight, own->bias, z,
+                      reinterpret_cast<PartialMoments<float>*>(moments.next()), workspace);
+  };
+  const Fixed<float> out(kernel.where, s.y_size());
+  run({}, out);
+  auto expected = own->expected(s, ConvPass::forward);
+  for (float& v : expected.values) v = std::max(v, 0.0f);
+  const auto z = out.host(), partial = moments.host();
+  own->compare(what, s, ConvPass::forward, z, expected);
+  const std::int64_t plane = s.y_size() / s.n / s.k;
+  for (int channel = 0; channel < s.k; ++channel) {
+    double sum = 0, joined = 0;
+    for (std::int64_t i = 0; i < s.n * plane; ++i) sum += z[(i / plane * s.k + channel) * plane + i % plane];
+    for (int p = 0; p < parts; ++p)
+      joined += double{partial[(channel * parts + p) * 3]} * partial[(channel * parts + p) * 3 + 1];
+    require_near(what + " mean", joined / static_cast<double>(s.n * plane), sum / static_cast<double>(s.n * plane), 1e-4);
+  }
+  Work work = work_of(s);
+  work.bytes += 12.0 * s.k * parts;
+  return {work, [=](Stream stream) { run(stream, own->y.next()); }};
+}
+
+// Both gradients in one.
+Ready make_gradients(const std::string& what, const Kernel& kernel, ConvShape s) {
+  s.n = sized(kernel, s.n, 1), s.h = sized(kernel, s.h, 8), s.w = sized(kernel, s.w, 8);
+  const Kernels& k = *kernel.table;
+  const auto own = conv_operands(kernel.where, s);
+  const Workspace workspace(kernel.where, static_cast<std::int64_t>(k.workspace(s, ConvPass::grad_weight)));
+  const auto by_x = own->expected(s, ConvPass::grad_input), by_weight = own->expected(s, ConvPass::grad_weight);
+  const Fixed<float> dx(kernel.where, s.x_size()), dweight(kernel.where, s.w_size()), some_dy(kernel.where, by_weight.some_dy);
+  k.gradients({}, s, own->x.next(), some_dy, own->weight, dx, dweight, own->dbias, workspace);
+  own->compare(what, s, ConvPass::grad_input, dx.host(), by_x);
+  own->compare(what, s, ConvPass::grad_weight, dweight.host(), by_weight);
+  Work work = work_of(s);
+  work.flops *= 2, work.bytes += 4.0 * static_cast<double>(s.x_size() + s.w_size());
+  return {work, [=, &k](Stream stream) {
+            k.gradients(stream, s, own->x.next(), own->dy.next(), own->weight, own->dx.next(), own->dweight, own->dbias,
+                        workspace);
+          }};
+}
+
+// What a table has of these two.
+void add_neighbours(const std::string& layer, const Kernel& kernel, const ConvShape& s, const std::string& name) {
+  if (kernel.table->moment_parts && kernel.table->moment_parts(s, false) > 0) {
+    const std::string what = "forward_to_norm/" + layer + "/" + name;
+    add(what, kernel.name, kernel.where, [=] { return make_to_norm(what, kernel, s); });
+  }
+  if (kernel.table->gradients) {
+    const std::string what = "gradients/" + layer + "/" + name;
+    add(what, kernel.name, kernel.where, [=] { return make_gradients(what, kernel, s); });
+  }
 }
 
 // On the CPU by each algorithm, elsewhere in each precision.
 void add_layer(const std::string& layer, ConvShape s) {
-  constexpr const char* names[] = {"forward", "grad_input", "grad_weight"};
-  constexpr std::pair<const char*, Precision> precisions[] = {
-      {"float32", Precision::float32}, {"tf32", Precision::tf32}, {"bf16", Precision::bf16}};
-  for (ConvPass pass : {ConvPass::forward, ConvPass::grad_input, ConvPass::grad_weight}) {
-    const std::string what = std::string(names[static_cast<int>(pass)]) + "/" + layer + "/";
+  for (ConvPass pass : conv_passes) {
+    const std::string what = std::string(name_of(pass)) + "/" + layer + "/";
     for (const Kernel& a : algorithms(s, pass))
       add(what + a.name, "cpu", a.where, [=] { return make(what + a.name, a, s, pass); });
     for (const Kernel& kernel : test::backends<Kernels>()) {
       if (kernel.name == "cpu") continue;
-      for (const auto& [name, precision] : precisions) {
+      for (Precision precision : conv_precisions) {
         s.precision = precision;
         if (test::precision_of<float>(kernel, precision) != precision) continue;
         if (precision != Precision::float32 && s.kh > 3) continue;  // not every tile for tensor cores holds their patches
-        const std::string full = what + name;
+        const std::string full = what + name_of(precision);
         add(full, kernel.name, kernel.where, [=, shape = s] { return make(full, kernel, shape, pass); });
       }
       s.precision = Precision::float32;
     }
   }
+  for (const Kernel& kernel : test::backends<Kernels>())
+    for (Precision precision : conv_precisions) {
+      s.precision = precision;
+      if (kernel.name == "cpu naive" || test::precision_of<float>(kernel, precision) != precision) continue;
+      if (precision != Precision::float32 && s.kh > 3) continue;
+      add_neighbours(layer, kernel, s, kernel.where == Where::host ? "auto" : name_of(precision));
+    }
 }
 
 ConvShape large(int n, int c, int k, int size, int kernel, int stride) {

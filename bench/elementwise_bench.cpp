@@ -3,6 +3,7 @@
 // The large cases are activations of 128 x 32 x 32 x 32 floats (16 MB), out of any cache; the small ones 16,384 floats.
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "bench/support.hpp"
 #include "kernels/elementwise/elementwise.hpp"
@@ -124,6 +125,51 @@ void add_reduce(const std::string& name, Reduce op, const ReduceShape& full) {
   });
 }
 
+void add_argmax(const std::string& name, const ReduceShape& full) {
+  using Kernels = ReduceKernels<float>;
+  add<Kernels>(name, [=](const Backend<Kernels>& b) {
+    ReduceShape s = full;
+    s.outer = some(b, s.outer);
+    const std::int64_t count = s.outer * s.reduced * s.inner, results = s.outer * s.inner;
+    const auto values = made_up<float>(count);
+    const auto run = [s](const Kernels& k, Stream stream, const auto& x, const auto& y, const auto& workspace) {
+      k.argmax(stream, s, x.next(), y.next(), workspace);
+    };
+    const Kernels &k = *b.table, &naive = reference<Kernels>();
+    const Rotating<float> x(b.where, values), want_x(Where::host, values, false);
+    const Rotating<std::int64_t> y(b.where, results), want(Where::host, results, false);
+    const Workspace workspace(b.where, static_cast<std::int64_t>(k.workspace(s))),
+        want_workspace(Where::host, static_cast<std::int64_t>(naive.workspace(s)));
+    run(k, {}, x, y, workspace), run(naive, {}, want_x, want, want_workspace);
+    require_near(name, y.host(), want.host(), 0);
+    return Ready{{.bytes = 4.0 * static_cast<double>(count) + 8.0 * static_cast<double>(results)},
+                 [=, &k](Stream stream) { run(k, stream, x, y, workspace); }};
+  });
+}
+
+// All rows of a data set in a random order, as an epoch's batches take them one after the other.
+void add_gather_rows(const std::string& name, std::int64_t all, std::int64_t row_bytes) {
+  add<MemoryKernels>(name, [=](const Backend<MemoryKernels>& b) {
+    const std::int64_t rows = some(b, all);
+    const auto bytes = made_up<std::uint8_t>(rows * row_bytes, 0, 256);
+    std::vector<std::int64_t> order(static_cast<std::size_t>(rows));
+    std::iota(order.begin(), order.end(), 0);
+    const auto places = made_up<std::int64_t>(rows, 0, static_cast<double>(rows));
+    for (std::size_t i = 0; i < order.size(); ++i) std::swap(order[i], order[static_cast<std::size_t>(places[i])]);
+    const Rotating<std::uint8_t> x(b.where, bytes), y(b.where, rows * row_bytes);
+    const Fixed<std::int64_t> index(b.where, order);
+    const MemoryKernels& k = *b.table;
+    const auto call = [=, &k](Stream stream) { k.gather_rows(stream, rows, row_bytes, x.next(), index, y.next()); };
+    call({});
+    const auto got = y.host();
+    for (std::int64_t i = 0; i < rows * row_bytes; ++i)
+      require_near(name, got[static_cast<std::size_t>(i)],
+                   bytes[static_cast<std::size_t>(order[static_cast<std::size_t>(i / row_bytes)] * row_bytes + i % row_bytes)],
+                   0);
+    return Ready{{.bytes = static_cast<double>(rows) * static_cast<double>(2 * row_bytes + 8)}, call};
+  });
+}
+
 void add_copy(const std::string& name, const ElementShape& full) {
   add<MemoryKernels>(name, [=](const Backend<MemoryKernels>& b) {
     ElementShape shape = full;
@@ -201,6 +247,11 @@ int main(int argc, char** argv) {
   add_reduce("sum of 32 columns", Reduce::sum, {1, large / 32, 32});
   add_reduce("sum over channels", Reduce::sum, {128, 32, 1024});
   add_reduce("max of rows of 1024", Reduce::max, {large / 1024, 1024, 1});
+  add_argmax("argmax of rows of ten", {large / 10, 10, 1});
+  add_argmax("argmax of rows of 1024", {large / 1024, 1024, 1});
+  add_argmax("argmax over channels", {128, 32, 1024});
+  add_gather_rows("gather_rows, images of 3072 bytes", small, 3072);
+  add_gather_rows("gather_rows, rows of ten floats", 1 << 20, 40);
   add_copy("copy, dense", {1, {large}, {1}, {}});
   add_copy("copy, to channels last", {4, {128, 32, 32, 32}, {32768, 32, 1, 1024}, {}});
   add_copy("copy, from channels last", {4, {128, 32, 32, 32}, {32768, 1, 1024, 32}, {}});

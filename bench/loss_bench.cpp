@@ -85,6 +85,9 @@ int main(int argc, char** argv) {
     add_kernel("cross_entropy_backward", n, c, 2, &Data::y, [](const Kernels& k, Stream stream, const Data& d) {
       k.cross_entropy_backward(stream, d.shape, d.log_p, d.labels, nullptr, d.weight, d.dloss, d.y.next());
     });
+    add_kernel("nll_loss_backward", n, c, 1, &Data::y, [](const Kernels& k, Stream stream, const Data& d) {
+      k.nll_loss_backward(stream, d.shape, d.labels, nullptr, d.weight, d.dloss, d.y.next());
+    });
     add_kernel("accumulate_metrics", n, c, 1, &Data::x, [](const Kernels& k, Stream stream, const Data& d) {
       k.accumulate_metrics(stream, d.shape.n, d.shape.classes, d.x.next(), d.labels, d.loss, d.totals);
     });

@@ -35,8 +35,8 @@ struct Data {
 };
 
 void forward(const Batch& k, Stream stream, const BatchNormShape& s, const NormFusion& fusion, const Data& d) {
-  k.forward(stream, s, fusion, d.x.next(), d.gamma, d.beta, 1e-5f, {0.1f, d.running_mean, d.running_var}, d.mean,
-            d.rstd, d.y.next(), d.workspace);
+  k.forward(stream, s, fusion, d.x.next(), d.gamma, d.beta, 1e-5f, {0.1f, d.running_mean, d.running_var}, d.mean, d.rstd,
+            d.y.next(), d.workspace);
 }
 void backward(const Batch& k, Stream stream, const BatchNormShape& s, const NormFusion& fusion, const Data& d) {
   k.backward(stream, s, fusion, d.x.next(), d.dy.next(), d.gamma, d.beta, d.mean, d.rstd, false, d.dx.next(), d.dgamma, d.dbeta,
@@ -120,6 +120,66 @@ void add_batch_norm(const std::string& layer, const BatchNormShape& full, const 
   });
 }
 
+// The moments [c, parts] of z [n, c, inner], each of `images` images.
+std::vector<float> moments_of(const BatchNormShape& s, const std::vector<float>& z, int images) {
+  const int parts = (s.n + images - 1) / images;
+  std::vector<float> all;
+  for (int c = 0; c < s.c; ++c)
+    for (int part = 0; part < parts; ++part) {
+      double count = 0, sum = 0, squares = 0;
+      for (int n = part * images; n < std::min(s.n, (part + 1) * images); ++n)
+        for (std::int64_t i = 0; i < s.inner; ++i) {
+          const double v = z[static_cast<std::size_t>((std::int64_t{n} * s.c + c) * s.inner + i)];
+          count += 1, sum += v, squares += v * v;
+        }
+      for (double v : {count, sum / count, squares - sum * sum / count}) all.push_back(static_cast<float>(v));
+    }
+  return all;
+}
+
+// The forward pass behind a convolution that left z and its moments: of tiles of 256 pixels, more images where they are small.
+void add_from_moments(const std::string& layer, const BatchNormShape& full, NormFusion fusion) {
+  for (const auto& b : test::backends<Batch>()) {
+    if (!b.table->forward_from_moments) continue;
+    add("batch/forward_from_moments/" + layer, b.name, b.where, [=] {
+      BatchNormShape s = full;
+      s.n = sized(b, s.n, 6), s.inner = sized(b, s.inner, std::int64_t{64});
+      const Batch &k = *b.table, &naive = reference<Batch>();
+      auto z = made_up<float>(size_of(s));
+      if (fusion.relu_before)
+        for (float& v : z) v = std::max(v, 0.0f);
+      const int images = static_cast<int>(std::max<std::int64_t>(1, 256 / s.inner));
+      // A large image's tiles have moments of their own.
+      const int tiles = static_cast<int>(std::max<std::int64_t>(1, s.inner / 256));
+      const BatchNormShape rows{s.n * tiles, s.c, s.inner / tiles};
+      std::vector<float> by_tile(z.size());
+      for (std::int64_t i = 0; i < size_of(s); ++i) {
+        const std::int64_t n = i / s.inner / s.c, c = i / s.inner % s.c, p = i % s.inner;
+        by_tile[static_cast<std::size_t>((((n * tiles + p / rows.inner) * s.c) + c) * rows.inner + p % rows.inner)] =
+            z[static_cast<std::size_t>(i)];
+      }
+      const auto values = moments_of(rows, by_tile, images);
+      const int parts = (rows.n + images - 1) / images;
+      const Fixed<float> moments(b.where, values);
+      const Data d(b.where, size_of(s), s.c, s.c, 0, true), want(Where::host, size_of(s), s.c, s.c, naive.workspace(s), false);
+      const Rotating<float> x(b.where, z), want_x(Where::host, z, false);
+      const auto call = [=, &k](Stream stream) {
+        NormFusion behind = fusion;
+        behind.before_applied = true;
+        k.forward_from_moments(stream, s, behind, reinterpret_cast<const PartialMoments<float>*>(moments.next()), parts,
+                               x.next(), d.gamma, d.beta, 1e-5f, {0.1f, d.running_mean, d.running_var}, d.mean, d.rstd,
+                               d.y.next());
+      };
+      call({});
+      naive.forward({}, s, fusion, want_x.next(), want.gamma, want.beta, 1e-5f, {0.1f, want.running_mean, want.running_var},
+                    want.mean, want.rstd, want.y.next(), want.workspace);
+      compare(layer + " forward_from_moments", d.y.host(), want.y.host());
+      compare(layer + " running_var", d.running_var.host(), want.running_var.host());
+      return Ready{{.bytes = 8.0 * static_cast<double>(size_of(s)) + 4.0 * static_cast<double>(values.size())}, call};
+    });
+  }
+}
+
 void add_group_norm(const std::string& layer, const GroupNormShape& s, const NormFusion& fusion) {
   add_norm<Group>("group", layer, s, fusion);
 }
@@ -144,6 +204,11 @@ int main(int argc, char** argv) {
   add_batch_norm("dilated 128@32", {128, 128, 1024}, {.relu_before = true, .after = planes});
   add_batch_norm("dilated 64@18", {128, 64, 324}, {.relu_before = true, .after = planes});
   add_batch_norm("dilated 64@7", {128, 64, 49}, {.relu_before = true, .after = planes});
+  add_from_moments("bottleneck 32@32", {128, 32, 1024}, bottleneck);
+  add_from_moments("bottleneck 32@8", {128, 32, 64}, bottleneck);
+  add_from_moments("transition 20@32", {128, 20, 1024}, {.relu_before = true});
+  add_from_moments("compact 10@32, batch 512", {512, 10, 1024}, compact);
+  add_from_moments("dilated 128@32", {128, 128, 1024}, {.relu_before = true, .after = planes});
   add_group_norm("bottleneck 32@32, 4 groups", {128, 32, 1024, 4, Affine::channel}, bottleneck);
   add_group_norm("bottleneck 32@16, 8 groups", {128, 32, 256, 8, Affine::channel}, bottleneck);
   add_group_norm("bottleneck 32@8, 4 groups", {128, 32, 64, 4, Affine::channel}, bottleneck);
