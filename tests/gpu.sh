@@ -7,10 +7,12 @@
 #   tests/gpu.sh FOLDER --peer torch_cifar.py    also time the peer (PyTorch with CUDA has to be there)
 #   tests/gpu.sh FOLDER --dry-run                say what would be run
 #
-# Stages: build tests memcheck racecheck synccheck initcheck bench steps peer train table
-#   build      the library, the programs and the tests, for this machine's GPU
+# Stages: build tests memcheck racecheck synccheck initcheck tune bench steps peer train table
+#   build      the library, the programs and the tests, for this machine's GPU; with FOLDER's conv_tuned.inc where there is one
 #   tests      the surface's promises, every kernel test and the library's tests on the GPU
 #   ...check   compute-sanitizer's four tools over the kernel tests (without those of large shapes)
+#   tune       which tile is the fastest for each convolution (conv_tuned.inc in FOLDER, to be kept as
+#              kernels/conv/conv_tuned.inc, and conv_tune.md), and a build with what was found, for the stages behind it
 #   bench      every kernel at the layers' shapes, beside the device's measured roofline
 #   steps      a training step of each of the thirteen, and what it is made of
 #   peer       the same steps in PyTorch: eager in both layouts, amp, compile (needs --peer and --data)
@@ -25,7 +27,7 @@ set -uo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 systems="transition-batch transition-group transition-layer dilated-batch residual-batch residual-group residual-layer
 bottleneck-batch bottleneck-group bottleneck-layer compact-batch compact-group compact-layer"
-all_stages="build tests memcheck racecheck synccheck initcheck bench steps peer train table"
+all_stages="build tests memcheck racecheck synccheck initcheck tune bench steps peer train table"
 benches=$(cd "$project/bench" && basename -s .cpp *_bench.cpp)
 
 fail() {
@@ -104,12 +106,14 @@ run() {
   return $rc
 }
 
-stage_build() {
+# build_all NAME TABLE: convolutions take their tiles by this table; without one, by kernels/conv/conv_tuned.inc.
+build_all() {
   source "$project/examples/setup.sh"
   heddle_cuda_architecture
-  run configure cmake -S "$project" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CUDA_FLAGS=-lineinfo -DHEDDLE_CUDA=ON -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON &&
-    run build cmake --build "$build" -j "$(heddle_jobs)" --target test_simt_cuda test_kernels_gpu test_library_gpu cifar10 train_step $benches
+  run "$1configure" cmake -S "$project" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CUDA_FLAGS=-lineinfo -DHEDDLE_CUDA=ON -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON -DHEDDLE_CONV_TUNED="$2" &&
+    run "$1build" cmake --build "$build" -j "$(heddle_jobs)" --target test_simt_cuda test_kernels_gpu test_library_gpu cifar10 train_step conv_tune $benches
 }
+stage_build() { build_all "" "$([ -s "$out/conv_tuned.inc" ] && echo "$out/conv_tuned.inc")"; }
 stage_tests() {
   run test_simt "$build/tests/simt/gpu/test_simt_cuda"
   run test_kernels "$build/tests/test_kernels_gpu"
@@ -125,6 +129,13 @@ stage_memcheck() { sanitize memcheck --leak-check full; }
 stage_racecheck() { sanitize racecheck; }
 stage_synccheck() { sanitize synccheck; }
 stage_initcheck() { sanitize initcheck; }
+# Measures for two thirds of the stage's time; what is found by then is kept.
+stage_tune() {
+  run conv_tune timeout $((limit * 2 / 3)) "$build/bench/conv_tune" --device cuda \
+    --note "$(git -C "$project" log -1 --format='commit %h' 2>/dev/null)" \
+    --write "$out/conv_tuned.inc" --json "$out/conv_tune.json" --markdown "$out/conv_tune.md"
+  if [ $dry = 1 ] || [ -s "$out/conv_tuned.inc" ]; then build_all tuned- "$out/conv_tuned.inc"; fi
+}
 stage_bench() {
   local bench
   mkdir -p "$out/bench"

@@ -74,6 +74,20 @@ def kernel_tables(out):
     return ["", *lines]
 
 
+def tiles(out):
+    """A line about the tiles that conv_tune chose."""
+    tuned = read_json(out / "conv_tune.json")
+    gains = []
+    for one in tuned.get("passes", []):
+        times = {tile["tile"]: tile["us"] for tile in one["tiles"]}
+        gains.append(times[one["estimate"]] / times[one["kept"]])
+    if not gains:
+        return []
+    return ["", f"Convolutions' tiles: of {len(gains)} passes {sum(gain > 1 for gain in gains)} keep another one than the estimate's choice, "
+                f"{max(gains):.2f} times as fast at most, {statistics.geometric_mean(gains):.3f} over all of them (conv_tune.md)."
+                + (" These are the emulator's times, which mean nothing." if tuned["emulated"] else "")]
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     lines = ["| system, precision | graph nodes | MB a step | ms a step | images/s | peer eager | amp | compile | ratio to eager | to compile "
@@ -92,7 +106,7 @@ def main():
             name, cell(plan.get("nodes"), "{}"), cell(plan.get("megabytes"), "{:.1f}"), cell(ours), cell(step.get("images_per_s"), "{:.0f}"), cell(eager),
             cell(peer["amp-nhwc"]), cell(peer["compile-nhwc"]), cell(ratio(eager), "{:.1f}"), cell(ratio(peer["compile-nhwc"]), "{:.1f}"),
             cell(epochs, "{}"), cell(seconds, "{:.2f}"), cell(accuracy, "{:.2f}")]) + " |")
-    lines = (lines if len(lines) > 2 else []) + kernel_tables(out) or ["Nothing was measured."]
+    lines = (lines if len(lines) > 2 else []) + kernel_tables(out) + tiles(out) or ["Nothing was measured."]
     (out / "table.md").write_text("\n".join(lines) + "\n")
 
 

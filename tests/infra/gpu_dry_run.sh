@@ -36,6 +36,12 @@ for target in $targets; do
     fail "There is no target $target"
 done
 
+# What was tuned is compiled in.
+grep -q '^  \[conv_tune\] .*/built/bench/conv_tune --device cuda .*--write [^ ]*/conv_tuned.inc ' "$work/said" || fail "Nothing is tuned"
+grep -q '^  \[tuned-configure\] .*-DHEDDLE_CONV_TUNED=[^ ]*/conv_tuned.inc$' "$work/said" || fail "What was tuned is not compiled in"
+grep -q '^  \[configure\] .*-DHEDDLE_CONV_TUNED=$' "$work/said" || fail "The first build has a table"
+grep -q '^  \[tuned-build\]' "$work/said" || fail "What was tuned is not built"
+
 # A word that is no stage is refused, as is a missing folder.
 ! "$project/tests/gpu.sh" "$work/out" nonsense --dry-run > "$work/said" 2>&1 || fail "A stage that there is not was taken"
 ! "$project/tests/gpu.sh" --dry-run > "$work/said" 2>&1 || fail "A call without a folder was taken"
