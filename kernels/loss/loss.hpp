@@ -24,6 +24,7 @@ struct CrossEntropyShape {
   Reduction reduction = Reduction::mean;
 };
 
+/// For BFloat16, logits and their gradient, there is everything but softmax and its gradient, which are null.
 template <class T>
 struct LossKernels {
   void (*softmax)(Stream, const SoftmaxShape&, bool log, const T* x, T* y);

@@ -8,7 +8,8 @@
 // cross_entropy: up to 64 Ki logits are one launch of one block, which writes the log-probabilities row by row and sums the
 // losses in double; more are a softmax and then that sum. The sums of the threads are joined in a tree, so the order is
 // fixed. accumulate_metrics is one block in the same way.
-// Bytes: 8 a logit forward, 8 backward; at 128 x 10 all of it is the launch.
+// Logits of bf16 are read as float, and their gradient is rounded at the store; everything between is float.
+// Bytes: 8 a logit forward, 8 backward (bf16: 6 and 6); at 128 x 10 all of it is the launch.
 #include <cmath>
 #include <limits>
 
@@ -19,9 +20,9 @@ namespace {
 
 constexpr std::int64_t one_block = 65536;  // logits
 
-template <class T>
+template <class X, class Y>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    softmax_columns_kernel(SoftmaxShape s, bool log, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
+    softmax_columns_kernel(SoftmaxShape s, bool log, const X* HD_RESTRICT x, Y* HD_RESTRICT y) {
   const std::int64_t i = simt::thread_number();
   if (i >= s.outer * s.inner) return;
   const std::int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
@@ -29,23 +30,24 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
 }
 
 // One warp a row, inner being 1.
-template <class T>
+template <class X, class Y>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    softmax_rows_kernel(SoftmaxShape s, bool log, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
+    softmax_rows_kernel(SoftmaxShape s, bool log, const X* HD_RESTRICT x, Y* HD_RESTRICT y) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const std::int64_t row = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
   if (row >= s.outer) return;  // a whole warp
   x += row * s.classes, y += row * s.classes;
-  T most = -std::numeric_limits<T>::infinity(), sum = 0;
-  for (std::int64_t c = lane; c < s.classes; c += 32) most = x[c] > most ? x[c] : most;
+  const auto at = [&](std::int64_t c) { return static_cast<Y>(x[c]); };
+  Y most = -std::numeric_limits<Y>::infinity(), sum = 0;
+  for (std::int64_t c = lane; c < s.classes; c += 32) most = at(c) > most ? at(c) : most;
   for (int offset = 16; offset > 0; offset /= 2) {
-    const T other = __shfl_xor_sync(simt::full_warp, most, offset);
+    const Y other = __shfl_xor_sync(simt::full_warp, most, offset);
     most = other > most ? other : most;
   }
-  for (std::int64_t c = lane; c < s.classes; c += 32) sum += std::exp(x[c] - most);
+  for (std::int64_t c = lane; c < s.classes; c += 32) sum += std::exp(at(c) - most);
   for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_xor_sync(simt::full_warp, sum, offset);
-  const T shift = log ? std::log(sum) : 1 / sum;
-  for (std::int64_t c = lane; c < s.classes; c += 32) y[c] = log ? (x[c] - most) - shift : std::exp(x[c] - most) * shift;
+  const Y shift = log ? std::log(sum) : 1 / sum;
+  for (std::int64_t c = lane; c < s.classes; c += 32) y[c] = log ? (at(c) - most) - shift : std::exp(at(c) - most) * shift;
 }
 
 // softmax: dx = y (dy - sum(y dy)); log_softmax: dx = dy - exp(y) sum(dy).
@@ -86,38 +88,42 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
 template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     loss_kernel(CrossEntropyShape s, const T* HD_RESTRICT logits, const std::int64_t* HD_RESTRICT labels,
-                const T* HD_RESTRICT weight, T* HD_RESTRICT loss, T* log_probability, T* HD_RESTRICT total_weight) {
+                const Wide<T>* HD_RESTRICT weight, Wide<T>* HD_RESTRICT loss, Wide<T>* log_probability,
+                Wide<T>* HD_RESTRICT total_weight) {
   HD_SHARED(LossSums, shared, [threads]);
   LossSums mine{0, 0};
   for (std::int64_t i = threadIdx.x; i < s.n; i += threads) {
-    T* const row = log_probability + i * s.classes;
+    Wide<T>* const row = log_probability + i * s.classes;
     if (logits) softmax_of(s.classes, std::int64_t{1}, true, logits + i * s.classes, row);
     const LossSums one = row_loss(s, row, labels[i], weight);
-    if (s.reduction == Reduction::none) loss[i] = static_cast<T>(one.loss);
+    if (s.reduction == Reduction::none) loss[i] = static_cast<Wide<T>>(one.loss);
     mine.join(one);
   }
   const LossSums all = simt::join_block<threads>(mine, shared);
   if (threadIdx.x != 0) return;
-  *total_weight = static_cast<T>(all.weight);
-  if (s.reduction != Reduction::none) *loss = static_cast<T>(s.reduction == Reduction::mean ? all.loss / all.weight : all.loss);
+  *total_weight = static_cast<Wide<T>>(all.weight);
+  if (s.reduction != Reduction::none)
+    *loss = static_cast<Wide<T>>(s.reduction == Reduction::mean ? all.loss / all.weight : all.loss);
 }
 
 template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    cross_entropy_backward_kernel(CrossEntropyShape s, const T* HD_RESTRICT log_probability,
-                                  const std::int64_t* HD_RESTRICT labels, const T* HD_RESTRICT weight,
-                                  const T* HD_RESTRICT total_weight, const T* HD_RESTRICT dloss, T* HD_RESTRICT dlogits) {
-  HD_SHARED(simt::Sum<T>, shared, [threads]);
-  T all = static_cast<T>(s.classes);
+    cross_entropy_backward_kernel(CrossEntropyShape s, const Wide<T>* HD_RESTRICT log_probability,
+                                  const std::int64_t* HD_RESTRICT labels, const Wide<T>* HD_RESTRICT weight,
+                                  const Wide<T>* HD_RESTRICT total_weight, const Wide<T>* HD_RESTRICT dloss,
+                                  T* HD_RESTRICT dlogits) {
+  HD_SHARED(simt::Sum<Wide<T>>, shared, [threads]);
+  Wide<T> all = static_cast<Wide<T>>(s.classes);
   if (weight) {
-    simt::Sum<T> mine{0};
+    simt::Sum<Wide<T>> mine{0};
     for (std::int64_t c = threadIdx.x; c < s.classes; c += threads) mine.value += weight[c];
     all = simt::join_block<threads>(mine, shared).value;
   }
   const std::int64_t k = simt::thread_number();
   if (k >= s.n * s.classes) return;
   const std::int64_t i = k / s.classes;
-  dlogits[k] = cross_entropy_gradient(s, log_probability, i, k % s.classes, labels[i], weight, all, total_weight, dloss);
+  dlogits[k] =
+      static_cast<T>(cross_entropy_gradient(s, log_probability, i, k % s.classes, labels[i], weight, all, total_weight, dloss));
 }
 
 template <class T>
@@ -135,7 +141,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
 template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
     metrics_kernel(std::int64_t n, std::int64_t classes, const T* HD_RESTRICT logits, const std::int64_t* HD_RESTRICT labels,
-                   const T* HD_RESTRICT loss, double* HD_RESTRICT totals) {
+                   const Wide<T>* HD_RESTRICT loss, double* HD_RESTRICT totals) {
   HD_SHARED(simt::Sum<int>, shared, [threads]);
   simt::Sum<int> right{0};
   for (std::int64_t i = threadIdx.x; i < n; i += threads) right.value += is_right(classes, logits + i * classes, labels[i]);
@@ -150,13 +156,13 @@ bool by_rows(const SoftmaxShape& s) {
   return s.inner == 1 && s.classes > 64;
 }
 
-template <class T>
-void softmax(Stream stream, const SoftmaxShape& s, bool log, const T* x, T* y) {
+template <class X, class Y>
+void softmax(Stream stream, const SoftmaxShape& s, bool log, const X* x, Y* y) {
   if (s.classes == 0) return;
   if (by_rows(s))
-    simt::launch<softmax_rows_kernel<T>>(simt::blocks_for(s.outer, threads / 32), threads, 0, stream, s, log, x, y);
+    simt::launch<softmax_rows_kernel<X, Y>>(simt::blocks_for(s.outer, threads / 32), threads, 0, stream, s, log, x, y);
   else
-    simt::launch<softmax_columns_kernel<T>>(simt::blocks_for(s.outer * s.inner, threads), threads, 0, stream, s, log, x, y);
+    simt::launch<softmax_columns_kernel<X, Y>>(simt::blocks_for(s.outer * s.inner, threads), threads, 0, stream, s, log, x, y);
 }
 
 template <class T>
@@ -171,8 +177,8 @@ void softmax_backward(Stream stream, const SoftmaxShape& s, bool log, const T* y
 }
 
 template <class T>
-void cross_entropy(Stream stream, const CrossEntropyShape& s, const T* logits, const std::int64_t* labels, const T* weight,
-                   T* loss, T* log_probability, T* total_weight) {
+void cross_entropy(Stream stream, const CrossEntropyShape& s, const T* logits, const std::int64_t* labels,
+                   const Wide<T>* weight, Wide<T>* loss, Wide<T>* log_probability, Wide<T>* total_weight) {
   const bool together = s.classes <= 64 && s.n * s.classes <= one_block;
   if (!together) softmax(stream, {s.n, s.classes, 1}, true, logits, log_probability);
   simt::launch<loss_kernel<T>>(1, threads, 0, stream, s, together ? logits : nullptr, labels, weight, loss, log_probability,
@@ -180,8 +186,9 @@ void cross_entropy(Stream stream, const CrossEntropyShape& s, const T* logits, c
 }
 
 template <class T>
-void cross_entropy_backward(Stream stream, const CrossEntropyShape& s, const T* log_probability, const std::int64_t* labels,
-                            const T* weight, const T* total_weight, const T* dloss, T* dlogits) {
+void cross_entropy_backward(Stream stream, const CrossEntropyShape& s, const Wide<T>* log_probability,
+                            const std::int64_t* labels, const Wide<T>* weight, const Wide<T>* total_weight,
+                            const Wide<T>* dloss, T* dlogits) {
   simt::launch<cross_entropy_backward_kernel<T>>(simt::blocks_for(s.n * s.classes, threads), threads, 0, stream, s,
                                                  log_probability, labels, weight, total_weight, dloss, dlogits);
 }
@@ -205,13 +212,21 @@ void nll_loss_backward(Stream stream, const CrossEntropyShape& s, const std::int
 
 template <class T>
 void accumulate_metrics(Stream stream, std::int64_t n, std::int64_t classes, const T* logits, const std::int64_t* labels,
-                        const T* loss, double* totals) {
+                        const Wide<T>* loss, double* totals) {
   simt::launch<metrics_kernel<T>>(1, threads, 0, stream, n, classes, logits, labels, loss, totals);
 }
 
 template <class T>
-constexpr LossKernels<T> table{softmax<T>,  softmax_backward<T>,  cross_entropy<T>,     cross_entropy_backward<T>,
-                               nll_loss<T>, nll_loss_backward<T>, accumulate_metrics<T>};
+constexpr LossKernels<T> table{softmax<T, T>, softmax_backward<T>,  cross_entropy<T>,     cross_entropy_backward<T>,
+                               nll_loss<T>,   nll_loss_backward<T>, accumulate_metrics<T>};
+template <>
+constexpr LossKernels<BFloat16> table<BFloat16>{nullptr,
+                                                nullptr,
+                                                cross_entropy<BFloat16>,
+                                                cross_entropy_backward<BFloat16>,
+                                                nll_loss<float>,
+                                                nll_loss_backward<float>,
+                                                accumulate_metrics<BFloat16>};
 
 }  // namespace
 
@@ -225,6 +240,10 @@ const LossKernels<float>& LossKernels<float>::cuda(Variant v) {
 template <>
 const LossKernels<double>& LossKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive_loss_cuda<double>() : table<double>;
+}
+template <>
+const LossKernels<BFloat16>& LossKernels<BFloat16>::cuda(Variant) {
+  return table<BFloat16>;
 }
 
 }  // namespace heddle::kernels

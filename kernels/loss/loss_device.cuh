@@ -13,14 +13,14 @@ namespace {
 constexpr int threads = 256;
 
 /// y = softmax(x) or its logarithm along `classes` elements that are `pitch` apart. y is not x.
-template <class T>
-HD_DEVICE inline void softmax_of(std::int64_t classes, std::int64_t pitch, bool log, const T* x, T* y) {
-  T most = -std::numeric_limits<T>::infinity(), sum = 0;
-  for (std::int64_t c = 0; c < classes; ++c) most = x[c * pitch] > most ? x[c * pitch] : most;
-  for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(x[c * pitch] - most);
-  const T shift = log ? std::log(sum) : 1 / sum;
-  for (std::int64_t c = 0; c < classes; ++c)
-    y[c * pitch] = log ? (x[c * pitch] - most) - shift : std::exp(x[c * pitch] - most) * shift;
+template <class X, class Y>
+HD_DEVICE inline void softmax_of(std::int64_t classes, std::int64_t pitch, bool log, const X* x, Y* y) {
+  const auto at = [&](std::int64_t c) { return static_cast<Y>(x[c * pitch]); };
+  Y most = -std::numeric_limits<Y>::infinity(), sum = 0;
+  for (std::int64_t c = 0; c < classes; ++c) most = at(c) > most ? at(c) : most;
+  for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(at(c) - most);
+  const Y shift = log ? std::log(sum) : 1 / sum;
+  for (std::int64_t c = 0; c < classes; ++c) y[c * pitch] = log ? (at(c) - most) - shift : std::exp(at(c) - most) * shift;
 }
 
 struct LossSums {
@@ -55,9 +55,11 @@ HD_DEVICE inline T row_gradient(const CrossEntropyShape& s, const T* total_weigh
 template <class T>
 HD_DEVICE inline bool is_right(std::int64_t classes, const T* row, std::int64_t label) {
   std::int64_t best = 0;
-  T most = row[0];
-  for (std::int64_t c = 1; c < classes; ++c)
-    if (row[c] > most || (row[c] != row[c] && most == most)) best = c, most = row[c];
+  auto most = static_cast<Wide<T>>(row[0]);
+  for (std::int64_t c = 1; c < classes; ++c) {
+    const auto logit = static_cast<Wide<T>>(row[c]);
+    if (logit > most || (logit != logit && most == most)) best = c, most = logit;
+  }
   return best == label;
 }
 
