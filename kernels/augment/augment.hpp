@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "heddle/base/stream.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/variant.hpp"
 
 namespace heddle::kernels {

@@ -33,7 +33,7 @@ HD_HOST_DEVICE inline std::int64_t image_size(const AugmentShape& s) {
 
 template <class Team, class T>
 HD_DEVICE void augment_image(const AugmentShape& s, std::uint64_t epoch, std::int64_t image, const std::uint8_t* bytes,
-                             const Normalisation<T>& norm, float* room, float* sums, T* out) {
+                             const Normalisation<Wide<T>>& norm, float* room, float* sums, T* out) {
   const Team team;
   DeviceImage<Team> work(s, room, sums);
   bool changed = false;
@@ -48,13 +48,13 @@ HD_DEVICE void augment_image(const AugmentShape& s, std::uint64_t epoch, std::in
   for (int c = 0; c < s.channels; ++c)
     for (int p = team.rank(); p < area; p += team.size()) {
       const int i = c * area + p;
-      out[i] = norm(static_cast<T>(changed ? work.pixels()[i] : static_cast<float>(bytes[i])), c);
+      out[i] = static_cast<T>(norm(static_cast<Wide<T>>(changed ? work.pixels()[i] : static_cast<float>(bytes[i])), c));
     }
 }
 
 template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads, 4)
-    augment_kernel(AugmentShape s, Normalisation<T> norm, const std::uint8_t* HD_RESTRICT images,
+    augment_kernel(AugmentShape s, Normalisation<Wide<T>> norm, const std::uint8_t* HD_RESTRICT images,
                    const std::int64_t* HD_RESTRICT labels, const std::int64_t* HD_RESTRICT index,
                    const std::uint64_t* HD_RESTRICT device_epoch, float* workspace, T* HD_RESTRICT out,
                    std::int64_t* HD_RESTRICT labels_out) {
@@ -69,7 +69,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads, 4)
 }
 
 template <class T>
-HD_KERNEL void augment_naive_kernel(AugmentShape s, Normalisation<T> norm, const std::uint8_t* images,
+HD_KERNEL void augment_naive_kernel(AugmentShape s, Normalisation<Wide<T>> norm, const std::uint8_t* images,
                                     const std::int64_t* labels, const std::int64_t* index, const std::uint64_t* device_epoch,
                                     float* workspace, T* out, std::int64_t* labels_out) {
   const std::int64_t b = simt::thread_number(), size = image_size(s);
@@ -97,11 +97,11 @@ std::size_t workspace(const AugmentShape& s) {
 template <bool naive, class T>
 void augment(Stream stream, const AugmentShape& s, const std::uint8_t* images, const std::int64_t* labels,
              const std::int64_t* index, const std::uint64_t* device_epoch, T* out, std::int64_t* labels_out, void* workspace) {
-  Normalisation<T> norm{};
+  Normalisation<Wide<T>> norm{};
   for (int c = 0; c < s.channels; ++c) {
     const double deviation = static_cast<double>(s.deviation[c]);
-    norm.scale[c] = static_cast<T>(1 / (255 * deviation));
-    norm.offset[c] = static_cast<T>(-static_cast<double>(s.mean[c]) / deviation);
+    norm.scale[c] = static_cast<Wide<T>>(1 / (255 * deviation));
+    norm.offset[c] = static_cast<Wide<T>>(-static_cast<double>(s.mean[c]) / deviation);
   }
   auto* const room = static_cast<float*>(workspace);
   if constexpr (naive)
@@ -124,6 +124,10 @@ const AugmentKernels<float>& AugmentKernels<float>::cuda(Variant v) {
 template <>
 const AugmentKernels<double>& AugmentKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? table<true, double> : table<false, double>;
+}
+template <>
+const AugmentKernels<BFloat16>& AugmentKernels<BFloat16>::cuda(Variant) {
+  return table<false, BFloat16>;
 }
 
 }  // namespace heddle::kernels
