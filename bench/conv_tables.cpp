@@ -31,8 +31,7 @@ std::string source_of(const ConvShape& s) {
 }
 
 std::string source_of(const ConvTile& t) {
-  constexpr const char* kinds[] = {"pixels", "rows", "vector", "matrix"};
-  std::string text = fmt::format("{{{}, {}, {}", kinds[static_cast<int>(t.kind)], t.height, t.width);
+  std::string text = fmt::format("{{{}, {}, {}", name_of(t.kind), t.height, t.width);
   if (t.taps > 0) text += fmt::format(", {}, {}", t.taps, t.blocks);
   return text + "}";
 }

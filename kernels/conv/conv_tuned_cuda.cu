@@ -79,10 +79,13 @@ Choices& choices() {
 }  // namespace
 
 std::string ConvTile::str() const {
-  constexpr const char* kinds[] = {"pixels", "rows", "vector", "matrix"};
-  std::string text = std::string(kinds[static_cast<int>(kind)]) + " " + std::to_string(height) + "x" + std::to_string(width);
-  if (taps > 0) text += "x" + std::to_string(taps);
-  if (blocks > 0) text += " for " + std::to_string(blocks) + " blocks";
+  std::string text = name_of(kind);
+  const auto add = [&](const char* before, int number, const char* after) {
+    text += before, text += std::to_string(number), text += after;
+  };
+  add(" ", height, ""), add("x", width, "");
+  if (taps > 0) add("x", taps, "");
+  if (blocks > 0) add(" for ", blocks, " blocks");
   return text;
 }
 

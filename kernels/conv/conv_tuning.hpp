@@ -17,6 +17,10 @@ namespace heddle::kernels {
 
 /// On CUDA cores pixels and rows (correlate_tiles_cuda.cuh) and vector (grad_weight_tiles_cuda.cuh); matrix on tensor cores.
 enum class TileKind { pixels, rows, vector, matrix };
+constexpr const char* name_of(TileKind kind) {
+  constexpr const char* names[] = {"pixels", "rows", "vector", "matrix"};
+  return names[static_cast<int>(kind)];
+}
 
 /// A tile by name. Of the forward pass and the gradient by the input: pixels x output channels of a block. Of the gradient by
 /// the weights: output channels x input channels x taps of a warp, and how many blocks the outputs are split for.

@@ -43,6 +43,13 @@ grep '^{{' "$project/tests/bench/conv_tuned.inc" > "$work/before"
 [ "$(lines "$work/anew.inc" '^{{90, 8}')" = 11 ] || fail "Lines that were measured anew are there twice"
 [ "$(lines "$work/anew.inc" '^{{80, 108}')" = 1 ] || fail "The other device's line is gone"
 
+# Other batches are other shapes.
+"$tune" --device cuda --layers "compact 32->10@1" --batch 1,2 --write "$work/batches.inc" > "$work/said"
+for batch in 1 2; do
+  [ "$(grep -c "^compact 32->10@1 1x1, batch $batch, " "$work/said")" = 9 ] || fail "Batch $batch was not measured"
+done
+[ "$(lines "$work/batches.inc" '^{{90, 8}')" = 18 ] || fail "The table has not both batches"
+
 # What is compiled in is taken, unless the environment says otherwise.
 list() { "$1" --device cuda --layers "compact 10->10@32" --list; }
 list "$tune_of_table" > "$work/said"
