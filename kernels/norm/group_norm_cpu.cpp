@@ -7,6 +7,7 @@
 // element each block of images has sums of its own there, and these are added up in order at the end.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "heddle/base/parallel.hpp"
 #include "kernels/norm/norm_lines.hpp"
@@ -140,8 +141,9 @@ void forward(Stream, const GroupNormShape& shape, const NormFusion& fusion, cons
   with_drop(neighbours, [&]<bool drop>() {
     const auto run = [&](const auto& kernel) {
       parallel_for(s.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-        const Scratch<std::uint8_t> bits(drop ? bits_for<T>(s.c / s.groups, s.inner) : 0);
-        PlaneWalker<T> walker(neighbours, s.inner, bits.get());
+        std::optional<Scratch<std::uint8_t>> bits;
+        if constexpr (drop) bits.emplace(bits_for<T>(s.c / s.groups, s.inner));
+        PlaneWalker<T> walker(neighbours, s.inner, bits ? bits->get() : nullptr);
         for (std::int64_t row = begin; row < end; ++row) kernel.forward(walker, row, p, eps);
       });
     };
@@ -183,8 +185,9 @@ void backward(Stream, const GroupNormShape& shape, const NormFusion& fusion, con
   with_drop(neighbours, [&]<bool drop>() {
     const auto run = [&](const auto& kernel) {
       parallel_for(s.n, images, [&](std::int64_t begin, std::int64_t end) {
-        const Scratch<std::uint8_t> bits(drop ? bits_for<T>(s.c / s.groups, s.inner) : 0);
-        PlaneWalker<T> walker(neighbours, s.inner, bits.get());
+        std::optional<Scratch<std::uint8_t>> bits;
+        if constexpr (drop) bits.emplace(bits_for<T>(s.c / s.groups, s.inner));
+        PlaneWalker<T> walker(neighbours, s.inner, bits ? bits->get() : nullptr);
         T* sums = static_cast<T*>(workspace) + begin / images * 2 * size;
         if (s.affine == Affine::element) std::fill_n(sums, 2 * size, T(0));
         for (std::int64_t row = begin * s.groups; row < end * s.groups; ++row)

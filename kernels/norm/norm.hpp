@@ -73,7 +73,7 @@ struct RunningStatistics {
 };
 
 /// gamma and beta [c] may be null (together), and then so may dgamma and dbeta. Every output is overwritten; on the CPU dx may
-/// be dy. Workspace as in Conv2dKernels.
+/// be dy, and inference's y may be x. Workspace as in Conv2dKernels.
 template <class T>
 struct BatchNormKernels {
   std::size_t (*workspace)(const BatchNormShape&);
@@ -114,7 +114,7 @@ struct GroupNormShape {
   constexpr std::int64_t affine_size() const { return affine == Affine::none ? 0 : affine == Affine::channel ? c : c * inner; }
 };
 
-/// gamma and beta are null exactly where affine is none. Every output is overwritten; on the CPU dx may be dy.
+/// gamma and beta are null exactly where affine is none. Every output is overwritten; on the CPU dx may be dy and y may be x.
 template <class T>
 struct GroupNormKernels {
   std::size_t (*workspace)(const GroupNormShape&);

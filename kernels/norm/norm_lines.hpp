@@ -7,7 +7,9 @@
 //     gradient: dx = (g * k1 - k2 - (z - mean) * k3) through the neighbours before
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <type_traits>
 
@@ -133,8 +135,9 @@ template <class T> class PlaneWalker {
   PlaneWalker(const Neighbours<T>& neighbours, std::int64_t inner, std::uint8_t* scratch = nullptr)
       : bits_(neighbours.kept ? neighbours.kept : scratch), neighbours_(neighbours), inner_(inner) {
     // A side without dropout of elements has factors too, where the other one does.
-    for (T& one : before_.data) one = 1;
-    for (T& one : after_.data) one = 1;
+    const bool before = neighbours.before.elements(), after = neighbours.after.elements();
+    if (after && !before) std::fill(std::begin(before_.data), std::end(before_.data), T(1));
+    if (before && !after) std::fill(std::begin(after_.data), std::end(after_.data), T(1));
   }
 
   Draws before_draws = Draws::fresh, after_draws = Draws::fresh;

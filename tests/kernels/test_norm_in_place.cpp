@@ -1,4 +1,4 @@
-// What the CPU's norms promise beyond the other backends: dx may be dy, masks that forward left behind serve backward, and the
+// What the CPU's norms promise beyond the other backends: dx may be dy, y may be x where that is over, masks that forward left behind serve backward, and the
 // later rows of a tensor can be done alone. None of these changes a bit of any result.
 #include <vector>
 
@@ -62,6 +62,26 @@ Result run(const GroupNormShape& s, const NormFusion& fusion, const Problem& p, 
       });
 }
 
+// y where it takes x's place, of what does that: group norm's forward pass and batch norm's inference.
+std::vector<float> result_in_place(const GroupNormShape& s, const NormFusion& fusion, const Problem& p) {
+  std::vector<float> y = p.x, mean(s.rows()), rstd(s.rows());
+  GroupNormKernels<float>::cpu().forward({}, s, fusion, y.data(), p.gamma.data(), p.beta.data(), 1e-3f, mean.data(),
+                                         rstd.data(), y.data(), nullptr);
+  return y;
+}
+std::vector<float> inferred(const BatchNormShape& s, const NormFusion& fusion, const Problem& p, bool in_place) {
+  std::vector<float> y = p.x;
+  BatchNormKernels<float>::cpu().inference({}, s, fusion, in_place ? y.data() : p.x.data(), p.gamma.data(), p.beta.data(), 1e-3f,
+                                           p.beta.data(), p.gamma.data(), y.data());
+  return y;
+}
+void check_result_in_place(const GroupNormShape& s, const NormFusion& fusion, const Problem& p) {
+  CHECK(result_in_place(s, fusion, p) == run(s, fusion, p, false).y);
+}
+void check_result_in_place(const BatchNormShape& s, const NormFusion& fusion, const Problem& p) {
+  CHECK(inferred(s, fusion, p, true) == inferred(s, fusion, p, false));
+}
+
 template <class Shape>
 void check(const Shape& s, std::int64_t affine) {
   const Problem p(s.n * s.c * s.inner, affine);
@@ -72,6 +92,7 @@ void check(const Shape& s, std::int64_t affine) {
                             NormFusion{.before = planes, .after = after}}) {
     const Result plain = run(s, fusion, p, false);
     CHECK(run(s, fusion, p, true) == plain);
+    check_result_in_place(s, fusion, p);
     if (s.inner == 1 || !fusion.drops_elements()) continue;
     std::vector<std::uint8_t> kept(kept_bytes(s.n * s.c, s.inner) + 1, 0xa5);
     fusion.kept = kept.data();

@@ -195,6 +195,39 @@ TEST_CASE("a norm fused with its neighbours is the same as one after another", "
         }
 }
 
+TEST_CASE("a norm that may consume its input takes the memory of one that nobody shares or records", "[norm][fusion]") {
+  const NormNeighbours plain{.relu_after = true}, consuming{.relu_after = true, .consume_input = true};
+  for (const auto& [name, affine, norm] : norms(cpu)) {
+    if (name == "batch") continue;  // in training, which reads x again
+    INFO(name);
+    const Tensor w = made(affine, cpu, 0.5, 2, 2), b = made(affine, cpu, -1, 1, 3);
+    const auto run = [&, norm = norm](const Tensor& x, const NormNeighbours& n) { return norm(x, w, b, n); };
+    const Tensor kept = made({3, 6, 5, 7}, cpu), want = run(kept, plain);
+    const Tensor x = kept.clone();
+    const void* const memory = x.raw_data();
+    const auto values = kept.to_vector<double>();
+    CHECK(run(kept, plain).raw_data() != kept.raw_data());
+    {
+      const Tensor shared = x, y = run(x, consuming);
+      CHECK(y.raw_data() != memory);
+      CHECK(x.to_vector<double>() == values);
+    }
+    {
+      const Tensor view = x.reshape({3, 6, 35}), y = run(x, consuming);
+      CHECK(y.raw_data() != memory);
+      CHECK(x.to_vector<double>() == values);
+    }
+    {
+      Tensor trained = kept.clone().requires_grad_();
+      CHECK(run(trained, consuming).raw_data() != trained.raw_data());
+      CHECK(trained.to_vector<double>() == values);
+    }
+    const Tensor y = run(x, consuming);
+    CHECK(y.raw_data() == memory);
+    require_same_bits(y, want);
+  }
+}
+
 TEST_CASE("gradients of norms fused with their neighbours", "[norm][fusion]") {
   for (Device device : test_devices())
     for (const auto& [name, affine, norm] : norms(device)) {

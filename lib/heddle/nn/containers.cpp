@@ -58,7 +58,7 @@ void Sequential::members(Members& m) {
 
 Tensor Residual::forward(const Tensor& x) {
   const Tensor y = (*inner_)(x);
-  check(y.shape() == x.shape(), "Residual", "expected an inner module that keeps the shape {}, got {}", x.shape().str(), y.shape().str());
+  check(y.shape() == x.shape(), "Residual", "expected an inner module that keeps the shape {}, got {}", x.shape(), y.shape());
   return add(x, y);
 }
 

@@ -43,6 +43,7 @@ FusedNorm find_fused_norm(std::span<const std::shared_ptr<Module>> modules) {
   fused.neighbours.relu_after = reader.take<ReLU>() != nullptr;
   fused.neighbours.dropout_after = reader.take_dropout();
   fused.count = reader.taken;
+  fused.neighbours.consume_input = true;
   // A kernel's dropout keeps some; p == 1 is left to the layer itself.
   if (fused.neighbours.dropout_before.p >= 1 || fused.neighbours.dropout_after.p >= 1) return {};
   return fused;

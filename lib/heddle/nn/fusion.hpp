@@ -15,7 +15,8 @@ struct FusedNorm {
   std::size_t count = 0;  ///< modules it stands for
 };
 
-/// [ReLU] [Dropout | Dropout2d] norm [ReLU] [Dropout | Dropout2d], from the first of `modules` on, none of them hooked.
+/// [ReLU] [Dropout | Dropout2d] norm [ReLU] [Dropout | Dropout2d], from the first of `modules` on, none of them hooked. They
+/// consume their input: what else holds it must be a tensor.
 FusedNorm find_fused_norm(std::span<const std::shared_ptr<Module>> modules);
 
 struct FusedConv {

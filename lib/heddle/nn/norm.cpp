@@ -16,7 +16,7 @@ void make_affine(Tensor& weight, Tensor& bias, const Shape& shape, bool with_bia
 
 // The layer says [n, c, h, w]; the ops take any trailing dimensions.
 void check_image(const Tensor& x, int channels, std::string_view where) {
-  check(x.dim() == 4 && x.size(1) == channels, where, "expected an input [n, {}, h, w], got {}", channels, x.shape().str());
+  check(x.dim() == 4 && x.size(1) == channels, where, "expected an input [n, {}, h, w], got {}", channels, x.shape());
 }
 
 const char* python(bool value) { return value ? "True" : "False"; }
@@ -66,7 +66,7 @@ GroupNorm::GroupNorm(const GroupNormOptions& o) : options(o) {
 
 Tensor GroupNorm::normalize(const Tensor& x, const NormNeighbours& neighbours) {
   check(x.dim() >= 2 && x.size(1) == options.num_channels, "GroupNorm", "expected an input [n, {}, ...], got {}", options.num_channels,
-        x.shape().str());
+        x.shape());
   return group_norm(x, options.num_groups, weight, bias, options.eps, neighbours);
 }
 

@@ -70,16 +70,14 @@ Tensor batch_norm_training(const BatchNormCall& call, const Tensor& x, const Con
   return y;
 }
 
-Tensor batch_norm_inference(const BatchNormCall& call, const Tensor& x, const Tensor& mean, const Tensor& var,
-                            const Scales& scales) {
-  Tensor y = empty_like(x);
+void batch_norm_inference(const BatchNormCall& call, const Tensor& x, const Tensor& mean, const Tensor& var,
+                          const Scales& scales, const Tensor& y) {
   visit_activation(x, "batch_norm", [&]<class T>(TypeTag<T>) {
     using W = kernels::Wide<T>;
     kernels_for<BatchNormKernels<T>>(x.device())
         .inference(stream_of(x), call.shape, call.fusion, x.data<T>(), data_or_null<W>(scales.gamma),
                    data_or_null<W>(scales.beta), static_cast<W>(call.eps), mean.data<W>(), var.data<W>(), y.data<T>());
   });
-  return y;
 }
 
 // A null `handed`: x comes from anywhere.
@@ -112,15 +110,17 @@ Tensor run_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor&
   const bool recorded = needs_grad({x, weight, bias});
   BatchNormCall call{shape, handed ? handed->fusion : fusion_of(neighbours, where, x, shape.inner), options.eps};
   const Tensor bits = keep_bits(call.fusion, x, shape.inner, recorded && batch_statistics);
-  const Tensor x_dense = dense(x);
   const Scales scales = scales_of(weight, bias);
-  Tensor y, mean, rstd;
+  Tensor x_dense, y, mean, rstd;
   if (batch_statistics) {
     const bool update = options.training;
     const Running running{update ? running_mean : Tensor{}, update ? running_var : Tensor{}, batches, options.momentum};
+    x_dense = dense(x);
     y = batch_norm_training(call, x_dense, handed, running, scales, mean, rstd);
   } else {
-    y = batch_norm_inference(call, x_dense, running_mean, running_var, scales);
+    y = result_of(x, recorded, neighbours);
+    x_dense = dense(x);
+    batch_norm_inference(call, x_dense, running_mean, running_var, scales, y);
   }
   if (!recorded) return y;
 

@@ -31,11 +31,15 @@ inline Tensor dense_or_none(const Tensor& t) {
   return t.defined() ? dense(t) : t;
 }
 
+/// Whether t is the only handle to its memory, and that the CPU's.
+inline bool sole_on_cpu(const Tensor& t) {
+  return t.device().is_cpu() && t.impl().use_count() == 1 && t.impl()->storage.use_count() == 1;
+}
+
 /// Memory for a gradient of dy's shape that is computed element by element from dy: on the CPU dy's own, where nobody else
 /// holds it, so that no line is read only to be overwritten.
 inline Tensor in_place_of(const Tensor& dy) {
-  const bool ours = dy.device().is_cpu() && dy.impl().use_count() == 1 && dy.impl()->storage.use_count() == 1;
-  return ours ? dy : empty_like(dy);
+  return sole_on_cpu(dy) ? dy : empty_like(dy);
 }
 
 /// Elements of a dense tensor; null for an undefined one.

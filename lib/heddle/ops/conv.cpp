@@ -238,7 +238,8 @@ Tensor detail::conv2d_frozen_norm(const Tensor& x, const Tensor& weight, const T
   const auto* kernels = inference_kernels(s, x);
   if (!kernels)
     return batch_norm(conv2d(x, weight, bias, options), norm.running_mean, norm.running_var, norm.weight, norm.bias,
-                      {.eps = norm.eps}, {.relu_before = norm.relu_before, .relu_after = norm.relu_after});
+                      {.eps = norm.eps},
+                      {.relu_before = norm.relu_before, .relu_after = norm.relu_after, .consume_input = true});
 
   check_operand("conv2d", "bias", bias, {s.k}, x);
   const Tensor y = empty({s.n, s.k, s.out_h(), s.out_w()}, x.options());

@@ -47,9 +47,9 @@ Tensor row_norm(std::string_view where, const GroupNormShape& shape, const std::
   const bool recorded = needs_grad({x, weight, bias});
   NormFusion fusion = fusion_of(neighbours, where, x, shape.inner);
   const Tensor bits = keep_bits(fusion, x, shape.inner, recorded);
-  const Tensor x_dense = dense(x);
+  const Tensor y = result_of(x, recorded, neighbours), x_dense = dense(x);
   const Scales scales = scales_of(weight, bias);
-  Tensor y = empty_like(x_dense), mean = empty({shape.rows()}, wide_options(x)), rstd = empty_like(mean);
+  const Tensor mean = empty({shape.rows()}, wide_options(x)), rstd = empty_like(mean);
   visit_activation(x, where, [&]<class T>(TypeTag<T>) {
     using W = kernels::Wide<T>;
     const auto& table = kernels_for<GroupNormKernels<T>>(x.device());

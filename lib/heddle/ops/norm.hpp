@@ -23,6 +23,8 @@ struct NormNeighbours {
   DropoutSpec dropout_before = {};
   bool relu_after = false;
   DropoutSpec dropout_after = {};
+  /// The caller is done with x: while no gradients are recorded, y takes its memory where no other tensor shares that.
+  bool consume_input = false;
 };
 
 struct BatchNormOptions {

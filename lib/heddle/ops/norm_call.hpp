@@ -21,6 +21,12 @@ inline Tensor keep_bits(kernels::NormFusion& fusion, const Tensor& x, std::int64
   return bits;
 }
 
+/// Memory for a norm's result: x's own where that may be consumed, so that a tensor that is in cache stays alone there. On the
+/// CPU, where kernels allow it.
+inline Tensor result_of(const Tensor& x, bool recorded, const NormNeighbours& neighbours) {
+  return neighbours.consume_input && !recorded && x.is_contiguous() && sole_on_cpu(x) ? x : empty_like(x);
+}
+
 /// What a trace says of any norm.
 inline autograd::Attributes attributes_of(const kernels::NormFusion& fusion, double eps) {
   return {{"eps", eps},
