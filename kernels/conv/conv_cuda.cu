@@ -6,6 +6,7 @@
 // of what it computes in vain and of the multiprocessors it leaves idle.
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/conv/conv_naive_cuda.cuh"
 #include "kernels/conv/conv_tuning.hpp"
@@ -37,14 +38,21 @@ struct TilesOf<float, Precision::float32> {
                           VectorTileW<float, 3, 5, 3>, VectorTileW<float, 2, 3, 3>, VectorTileW<float, 4, 4, 1>,
                           VectorTileW<float, 2, 4, 1>, VectorTileW<float, 1, 1, 1>>;
 };
-template <Precision precision>
-requires(precision != Precision::float32) struct TilesOf<float, precision> {
+template <>
+struct TilesOf<float, Precision::tf32> {
   // 256 x 8, 256 x 16, 256 x 24, 256 x 32, 64 x 32, 128 x 64.
-  using Correlate = TileList<MatrixTileC<precision, 4, 1>, MatrixTileC<precision, 4, 2>, MatrixTileC<precision, 4, 3>,
-                             MatrixTileC<precision, 4, 4>, MatrixTileC<precision, 1, 4>, MatrixTileC<precision, 2, 8>>;
+  using Correlate = TileList<MatrixTileC<4, 1>, MatrixTileC<4, 2>, MatrixTileC<4, 3>, MatrixTileC<4, 4>, MatrixTileC<1, 4>,
+                             MatrixTileC<2, 8>>;
   // For three taps: 32 x 32, 32 x 8, 16 x 16; for one: 32 x 32, 16 x 16.
-  using Weight = TileList<MatrixTileW<precision, 2, 4, 3>, MatrixTileW<precision, 2, 1, 3>, MatrixTileW<precision, 1, 2, 3>,
-                          MatrixTileW<precision, 2, 4, 1>, MatrixTileW<precision, 1, 2, 1>>;
+  using Weight =
+      TileList<MatrixTileW<2, 4, 3>, MatrixTileW<2, 1, 3>, MatrixTileW<1, 2, 3>, MatrixTileW<2, 4, 1>, MatrixTileW<1, 2, 1>>;
+};
+template <class T>
+struct TilesOf<T, Precision::bf16> {  // the same sizes
+  using Correlate =
+      TileList<OctetTileC<4, 1>, OctetTileC<4, 2>, OctetTileC<4, 3>, OctetTileC<4, 4>, OctetTileC<1, 4>, OctetTileC<2, 8>>;
+  using Weight =
+      TileList<OctetTileW<2, 4, 3>, OctetTileW<2, 1, 3>, OctetTileW<1, 2, 3>, OctetTileW<2, 4, 1>, OctetTileW<1, 2, 1>>;
 };
 
 constexpr double multiprocessors = 132;  // what the estimates below are made for
@@ -86,8 +94,9 @@ double weight_cycles(const ConvShape& shape, int blocks, WeightGradient& s) {
 
 template <class T>
 std::optional<ConvTile> kept(const ConvShape& shape, ConvPass pass) {
-  if constexpr (std::is_same_v<T, float>) return kept_tile(shape, pass);
-  return {};
+  ConvShape key = shape;
+  if constexpr (std::is_same_v<T, BFloat16>) key.precision = Precision::bf16;
+  return std::is_same_v<T, double> ? std::nullopt : kept_tile(key, pass);
 }
 
 // Calls f.template operator()<Tile>(blocks) for the tile that is kept, or else for that of the lowest
@@ -123,10 +132,10 @@ bool with_correlation_tile(Tiles tiles, const ConvShape& shape, ConvPass pass, F
 }
 
 template <class T, class Tiles>
-bool correlate(Tiles tiles, Stream stream, const ConvShape& shape, ConvPass pass, const Tail<T>& tail, const SplitSums<T>& sums,
-               const T* in, const T* weight, const T* bias, T* out) {
+bool correlate(Tiles tiles, Stream stream, const ConvShape& shape, ConvPass pass, const Tail<Wide<T>>& tail,
+               const SplitSums<Wide<T>>& sums, const T* in, const Wide<T>* weight, const Wide<T>* bias, T* out) {
   return with_correlation_tile<T>(tiles, shape, pass, [&]<class Tile>(const Correlation& s) {
-    launch_correlation<Tile>(stream, s, tail, sums, in, weight, bias, out);
+    launch_correlation<Tile, T>(stream, s, tail, sums, in, weight, bias, out);
   });
 }
 
@@ -146,27 +155,33 @@ bool with_weight_tile(Tiles tiles, const ConvShape& shape, F f) {
 
 // Calls f with the tiles for T in the shape's precision.
 template <class T, class F>
-auto with_tiles(const ConvShape& s, F f) {
-  if constexpr (sizeof(T) == 4) {
-    if (s.precision == Precision::tf32) return f(TilesOf<T, Precision::tf32>());
-    if (s.precision == Precision::bf16) return f(TilesOf<T, Precision::bf16>());
+auto with_tiles([[maybe_unused]] const ConvShape& s, F f) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    return f(TilesOf<T, Precision::bf16>());
+  } else {
+    if constexpr (std::is_same_v<T, float>) {
+      if (s.precision == Precision::tf32) return f(TilesOf<T, Precision::tf32>());
+      if (s.precision == Precision::bf16) return f(TilesOf<T, Precision::bf16>());
+    }
+    return f(TilesOf<T, Precision::float32>());
   }
-  return f(TilesOf<T, Precision::float32>());
 }
 
 template <class T>
 struct FastConvCuda {
+  using W = Wide<T>;
+
   static std::size_t workspace(const ConvShape& shape, ConvPass pass) {
     std::size_t bytes = 0;
     if (pass == ConvPass::grad_weight)
       with_tiles<T>(shape, [&]<class Tiles>(Tiles) {
         with_weight_tile<T>(typename Tiles::Weight(), shape, [&]<class Tile>(const WeightGradient& s, std::size_t) {
-          bytes = static_cast<std::size_t>(s.splits * s.partial_size()) * sizeof(T);
+          bytes = static_cast<std::size_t>(s.splits * s.partial_size()) * sizeof(W);
         });
       });
     return bytes;
   }
-  static void forward(Stream stream, const ConvShape& s, const T* x, const T* weight, const T* bias, T* y, void*) {
+  static void forward(Stream stream, const ConvShape& s, const T* x, const W* weight, const W* bias, T* y, void*) {
     const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
       return correlate<T>(typename Tiles::Correlate(), stream, s, ConvPass::forward, {}, {}, x, weight, bias, y);
     });
@@ -180,39 +195,39 @@ struct FastConvCuda {
     });
     return parts;
   }
-  static void forward_to_norm(Stream stream, const ConvShape& s, const NormFusion& fusion, const T* x, const T* weight,
-                              const T* bias, T* y, PartialMoments<T>* moments, void*) {
-    const Tail<T> tail{fusion.relu_before, fusion.before, moments, moment_parts(s)};
+  static void forward_to_norm(Stream stream, const ConvShape& s, const NormFusion& fusion, const T* x, const W* weight,
+                              const W* bias, T* y, PartialMoments<W>* moments, void*) {
+    const Tail<W> tail{fusion.relu_before, fusion.before, moments, moment_parts(s)};
     with_tiles<T>(s, [&]<class Tiles>(Tiles) {
       correlate<T>(typename Tiles::Correlate(), stream, s, ConvPass::forward, tail, {}, x, weight, bias, y);
     });
   }
-  static void grad_input(Stream stream, const ConvShape& s, const T* dy, const T* weight, T* dx, void*) {
+  static void grad_input(Stream stream, const ConvShape& s, const T* dy, const W* weight, T* dx, void*) {
     grad_input_and_sums(stream, s, {}, dy, weight, dx);
   }
-  static void grad_weight(Stream stream, const ConvShape& s, const T* x, const T* dy, T* dweight, T* dbias, void* workspace) {
-    const SplitSums<T> sums = grad_weight_splits(stream, s, x, dy, dweight, dbias, workspace);
+  static void grad_weight(Stream stream, const ConvShape& s, const T* x, const T* dy, W* dweight, W* dbias, void* workspace) {
+    const SplitSums<W> sums = grad_weight_splits(stream, s, x, dy, dweight, dbias, workspace);
     if (sums.splits > 0) sum_partials(stream, sums);
   }
-  static void gradients(Stream stream, const ConvShape& s, const T* x, const T* dy, const T* weight, T* dx, T* dweight,
-                        T* dbias, void* workspace) {
+  static void gradients(Stream stream, const ConvShape& s, const T* x, const T* dy, const W* weight, T* dx, W* dweight,
+                        W* dbias, void* workspace) {
     grad_input_and_sums(stream, s, grad_weight_splits(stream, s, x, dy, dweight, dbias, workspace), dy, weight, dx);
   }
 
  private:
   // No splits: dweight and dbias are there.
-  static SplitSums<T> grad_weight_splits(Stream stream, const ConvShape& shape, const T* x, const T* dy, T* dweight, T* dbias,
+  static SplitSums<W> grad_weight_splits(Stream stream, const ConvShape& shape, const T* x, const T* dy, W* dweight, W* dbias,
                                          void* workspace) {
-    SplitSums<T> sums;
+    SplitSums<W> sums;
     const bool done = with_tiles<T>(shape, [&]<class Tiles>(Tiles) {
       return with_weight_tile<T>(typename Tiles::Weight(), shape, [&]<class Tile>(const WeightGradient& s, std::size_t shared) {
-        sums = launch_weight_gradient<Tile>(stream, s, shared, x, dy, dweight, dbias, workspace);
+        sums = launch_weight_gradient<Tile, T>(stream, s, shared, x, dy, dweight, dbias, workspace);
       });
     });
     if (!done) NaiveConvCuda<T>::grad_weight(stream, shape, x, dy, dweight, dbias, nullptr);
     return sums;
   }
-  static void grad_input_and_sums(Stream stream, const ConvShape& s, const SplitSums<T>& sums, const T* dy, const T* weight,
+  static void grad_input_and_sums(Stream stream, const ConvShape& s, const SplitSums<W>& sums, const T* dy, const W* weight,
                                   T* dx) {
     const bool done = with_tiles<T>(s, [&]<class Tiles>(Tiles) {
       return correlate<T>(typename Tiles::Correlate(), stream, s, ConvPass::grad_input, {}, sums, dy, weight, nullptr, dx);
@@ -290,6 +305,10 @@ const Conv2dKernels<float>& Conv2dKernels<float>::cuda(Variant v) {
 template <>
 const Conv2dKernels<double>& Conv2dKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive<double> : fast<double>;
+}
+template <>
+const Conv2dKernels<BFloat16>& Conv2dKernels<BFloat16>::cuda(Variant) {
+  return fast<BFloat16>;
 }
 
 }  // namespace heddle::kernels

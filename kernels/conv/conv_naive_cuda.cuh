@@ -9,26 +9,36 @@ namespace heddle::kernels {
 namespace {
 
 template <class T>
-HD_KERNEL void conv_naive_forward_kernel(ConvShape s, const T* x, const T* weight, const T* bias, T* y) {
+HD_DEVICE inline double wide(T x) {
+  return static_cast<Wide<T>>(x);
+}
+// A weight as the factor of an activation of T.
+template <class T>
+HD_DEVICE inline double factor(Wide<T> weight) {
+  return wide(static_cast<T>(weight));
+}
+
+template <class T>
+HD_KERNEL void conv_naive_forward_kernel(ConvShape s, const T* x, const Wide<T>* weight, const Wide<T>* bias, T* y) {
   const std::int64_t i = simt::thread_number();
   if (i >= s.y_size()) return;
   const int oh = s.out_h(), ow = s.out_w(), cg = s.c / s.groups, kg = s.k / s.groups;
   const int q = static_cast<int>(i % ow), p = static_cast<int>(i / ow % oh), k = static_cast<int>(i / ow / oh % s.k);
   const std::int64_t first = (i / ow / oh / s.k * s.c + k / kg * cg) * s.h * s.w;
-  double sum = bias ? bias[k] : T(0);
+  double sum = bias ? bias[k] : Wide<T>(0);
   for (int c = 0; c < cg; ++c)
     for (int r = 0; r < s.kh; ++r)
       for (int t = 0; t < s.kw; ++t) {
         const int h = p * s.stride_h - s.pad_h + r * s.dilation_h, w = q * s.stride_w - s.pad_w + t * s.dilation_w;
         if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
-        sum += double{x[first + (std::int64_t{c} * s.h + h) * s.w + w]} *
-               double{weight[((std::int64_t{k} * cg + c) * s.kh + r) * s.kw + t]};
+        sum += wide(x[first + (std::int64_t{c} * s.h + h) * s.w + w]) *
+               factor<T>(weight[((std::int64_t{k} * cg + c) * s.kh + r) * s.kw + t]);
       }
-  y[i] = static_cast<T>(sum);
+  y[i] = static_cast<T>(static_cast<Wide<T>>(sum));
 }
 
 template <class T>
-HD_KERNEL void conv_naive_grad_input_kernel(ConvShape s, const T* dy, const T* weight, T* dx) {
+HD_KERNEL void conv_naive_grad_input_kernel(ConvShape s, const T* dy, const Wide<T>* weight, T* dx) {
   const std::int64_t i = simt::thread_number();
   if (i >= s.x_size()) return;
   const int oh = s.out_h(), ow = s.out_w(), cg = s.c / s.groups, kg = s.k / s.groups;
@@ -40,15 +50,15 @@ HD_KERNEL void conv_naive_grad_input_kernel(ConvShape s, const T* dy, const T* w
       for (int t = 0; t < s.kw; ++t) {
         const int p = h + s.pad_h - r * s.dilation_h, q = w + s.pad_w - t * s.dilation_w;
         if (p < 0 || q < 0 || p % s.stride_h || q % s.stride_w || p / s.stride_h >= oh || q / s.stride_w >= ow) continue;
-        sum += double{dy[((n * s.k + k) * oh + p / s.stride_h) * ow + q / s.stride_w]} *
-               double{weight[((std::int64_t{k} * cg + c % cg) * s.kh + r) * s.kw + t]};
+        sum += wide(dy[((n * s.k + k) * oh + p / s.stride_h) * ow + q / s.stride_w]) *
+               factor<T>(weight[((std::int64_t{k} * cg + c % cg) * s.kh + r) * s.kw + t]);
       }
-  dx[i] = static_cast<T>(sum);
+  dx[i] = static_cast<T>(static_cast<Wide<T>>(sum));
 }
 
 // The first w_size threads compute dweight, the k behind them dbias.
 template <class T>
-HD_KERNEL void conv_naive_grad_weight_kernel(ConvShape s, const T* x, const T* dy, T* dweight, T* dbias) {
+HD_KERNEL void conv_naive_grad_weight_kernel(ConvShape s, const T* x, const T* dy, Wide<T>* dweight, Wide<T>* dbias) {
   const std::int64_t i = simt::thread_number();
   const int oh = s.out_h(), ow = s.out_w(), cg = s.c / s.groups, kg = s.k / s.groups;
   if (i >= s.w_size() + (dbias ? s.k : 0)) return;
@@ -56,8 +66,8 @@ HD_KERNEL void conv_naive_grad_weight_kernel(ConvShape s, const T* x, const T* d
   if (i >= s.w_size()) {
     const std::int64_t k = i - s.w_size();
     for (std::int64_t n = 0; n < s.n; ++n)
-      for (int p = 0; p < oh * ow; ++p) sum += double{dy[(n * s.k + k) * oh * ow + p]};
-    dbias[k] = static_cast<T>(sum);
+      for (int p = 0; p < oh * ow; ++p) sum += wide(dy[(n * s.k + k) * oh * ow + p]);
+    dbias[k] = static_cast<Wide<T>>(sum);
     return;
   }
   const int t = static_cast<int>(i % s.kw), r = static_cast<int>(i / s.kw % s.kh);
@@ -67,9 +77,9 @@ HD_KERNEL void conv_naive_grad_weight_kernel(ConvShape s, const T* x, const T* d
       for (int q = 0; q < ow; ++q) {
         const int h = p * s.stride_h - s.pad_h + r * s.dilation_h, w = q * s.stride_w - s.pad_w + t * s.dilation_w;
         if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
-        sum += double{x[((n * s.c + c) * s.h + h) * s.w + w]} * double{dy[((n * s.k + k) * oh + p) * ow + q]};
+        sum += wide(x[((n * s.c + c) * s.h + h) * s.w + w]) * wide(dy[((n * s.k + k) * oh + p) * ow + q]);
       }
-  dweight[i] = static_cast<T>(sum);
+  dweight[i] = static_cast<Wide<T>>(sum);
 }
 
 template <class T>
@@ -77,14 +87,14 @@ struct NaiveConvCuda {
   static constexpr int threads = 128;
 
   static std::size_t workspace(const ConvShape&, ConvPass) { return 0; }
-  static void forward(Stream stream, const ConvShape& s, const T* x, const T* weight, const T* bias, T* y, void*) {
+  static void forward(Stream stream, const ConvShape& s, const T* x, const Wide<T>* weight, const Wide<T>* bias, T* y, void*) {
     simt::launch<conv_naive_forward_kernel<T>>(simt::blocks_for(s.y_size(), threads), threads, 0, stream, s, x, weight, bias,
                                                y);
   }
-  static void grad_input(Stream stream, const ConvShape& s, const T* dy, const T* weight, T* dx, void*) {
+  static void grad_input(Stream stream, const ConvShape& s, const T* dy, const Wide<T>* weight, T* dx, void*) {
     simt::launch<conv_naive_grad_input_kernel<T>>(simt::blocks_for(s.x_size(), threads), threads, 0, stream, s, dy, weight, dx);
   }
-  static void grad_weight(Stream stream, const ConvShape& s, const T* x, const T* dy, T* dweight, T* dbias, void*) {
+  static void grad_weight(Stream stream, const ConvShape& s, const T* x, const T* dy, Wide<T>* dweight, Wide<T>* dbias, void*) {
     simt::launch<conv_naive_grad_weight_kernel<T>>(simt::blocks_for(s.w_size() + (dbias ? s.k : 0), threads), threads, 0,
                                                    stream, s, x, dy, dweight, dbias);
   }

@@ -4,13 +4,19 @@
 // Moments: each thread sums its pixels of a channel; a warp's lanes are joined by shuffles, its mean then stands in a second
 // look at the registers, so that squared distances are those from a mean nearby. The block's warps are joined in order, in
 // shared memory, by Chan, Golub and LeVeque's formula, and the block writes one count, mean and sum of squares a channel:
-// 12 bytes where it stored pixels * 4. Everything has its fixed place: no atomics, the same bits every time.
+// 12 bytes where it stored pixels * 4. Everything has its fixed place: no atomics, the same bits every time. Where activations
+// are bf16, the moments are those of the rounded values, which the norm will read.
+//
+// bf16 is stored two pixels at a time: lanes whose pixels are neighbours exchange a word of two channels, so that one has the
+// pair of its own slot, the other that of the next; a warp's store then fills whole sectors.
 //
 // Dropout's numbers belong to elements of out, four to a Philox block (about 100 operations). A Tile whose slots are runs of
 // four neighbours draws one for each run, others one for each element; whether an element stays is a bit of a 64-bit word,
 // drawn in a loop of its own before the sums are touched, since those have to stay in registers and the loop must not be
 // unrolled.
 #pragma once
+
+#include <type_traits>
 
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/patch_cuda.cuh"
@@ -68,8 +74,8 @@ HD_DEVICE std::uint64_t draw_kept(const Patch& p, const OutTile& to, const Tile&
 template <class Tile>
 constexpr int moments_elements = 4 / Tile::warps_c* Tile::channels * 3;
 
-/// The moments of the values at the slots in `valid`, as part `part`. All threads of the block.
-template <class Tile, class T>
+/// The moments of the values at the slots in `valid`, as they are Stored, as part `part`. All threads of the block.
+template <class Stored, class Tile, class T>
 HD_DEVICE HD_FORCE_INLINE void leave_moments(const Tail<T>& tail, int part, const OutTile& to, Tile& tile, unsigned valid,
                                              T* shared) {
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
@@ -85,11 +91,12 @@ HD_DEVICE HD_FORCE_INLINE void leave_moments(const Tail<T>& tail, int part, cons
   for (int i = 0; i < Tile::lane_values; ++i) {
     T sum = 0, squares = 0;
     HD_UNROLL
-    for (int slot = 0; slot < Tile::slots; ++slot) sum += valid >> slot & 1 ? tile.value(slot, i) : T(0);
+    for (int slot = 0; slot < Tile::slots; ++slot)
+      sum += valid >> slot & 1 ? static_cast<T>(static_cast<Stored>(tile.value(slot, i))) : T(0);
     const T mean = over_lanes(sum) / (count > 0 ? count : T(1));
     HD_UNROLL
     for (int slot = 0; slot < Tile::slots; ++slot) {
-      const T distance = tile.value(slot, i) - mean;
+      const T distance = static_cast<T>(static_cast<Stored>(tile.value(slot, i))) - mean;
       squares += valid >> slot & 1 ? distance * distance : T(0);
     }
     squares = over_lanes(squares);
@@ -113,33 +120,63 @@ HD_DEVICE HD_FORCE_INLINE void leave_moments(const Tail<T>& tail, int part, cons
   tail.moments[std::int64_t{to.first + channel} * tail.parts + part] = all;
 }
 
+/// Stores slots `slot` and slot + 1, which begin at `at` and `next`, in pairs of pixels of MatrixSumsC's fragments: lanes with
+/// an even pixel store the one slot's, lanes with an odd one the other's.
+template <class Tile>
+HD_DEVICE HD_FORCE_INLINE void store_pairs(const OutTile& to, Tile& tile, int slot, std::int64_t at, std::int64_t next,
+                                           int plane, simt::bf16* HD_RESTRICT out) {
+  const bool odd = threadIdx.x / Tile::lane_step % 2 != 0;
+  const std::int64_t pair = odd ? next - 1 : at;  // -2: outside too
+  HD_UNROLL
+  for (int i = 0; i < Tile::lane_values; i += 2) {
+    const std::uint32_t mine = simt::pack_bf16(tile.value(slot, i), tile.value(slot, i + 1)),
+                        later = simt::pack_bf16(tile.value(slot + 1, i), tile.value(slot + 1, i + 1));
+    const std::uint32_t given = __shfl_xor_sync(simt::full_warp, odd ? mine : later, Tile::lane_step);
+    const std::uint32_t left = odd ? given : mine, right = odd ? later : given;  // a pixel's two channels
+    const int channel = Tile::channel(i);
+    auto* const word = reinterpret_cast<std::uint32_t*>(out + pair + std::int64_t{channel} * plane);
+    if (pair >= 0 && channel < to.channels) word[0] = (left & 0xFFFFu) | right << 16;
+    if (pair >= 0 && channel + 1 < to.channels) word[plane / 2] = left >> 16 | (right & 0xFFFF0000u);
+  }
+}
+
 /// Finishes and stores the thread's sums. `part` is the tile's number; `shared` is free, and has moments_elements.
 template <class Tile, class T>
-HD_DEVICE HD_FORCE_INLINE void finish_tile(const Patch& p, const Tail<T>& tail, int part, const OutTile& to,
-                                           const T* HD_RESTRICT bias, Tile& tile, T* shared, T* HD_RESTRICT out) {
-  const std::int64_t plane = std::int64_t{p.h.out} * p.w.out;
+HD_DEVICE HD_FORCE_INLINE void finish_tile(const Patch& p, const Tail<Wide<T>>& tail, int part, const OutTile& to,
+                                           const Wide<T>* HD_RESTRICT bias, Tile& tile, Wide<T>* shared, T* HD_RESTRICT out) {
+  using W = Wide<T>;
+  constexpr bool narrow = !std::is_same_v<T, W>;
+  const int plane = p.h.out * p.w.out;
+  const bool pairs = narrow && p.tile_w % 2 == 0 && p.w.out % 2 == 0 && simt::is_aligned<2>(out);
   const bool drops = tail.dropout.p > 0;
-  const T scale = drops ? 1 / (1 - static_cast<T>(tail.dropout.p)) : T(1);
+  const W scale = drops ? 1 / (1 - static_cast<W>(tail.dropout.p)) : W(1);
   std::uint64_t kept = 0;
-  if (drops) kept = draw_kept(p, to, tile, DeviceDropout<T>(tail.dropout));
+  if (drops) kept = draw_kept(p, to, tile, DeviceDropout<W>(tail.dropout));
   unsigned valid = 0;
+  [[maybe_unused]] std::int64_t before = -1;
   HD_UNROLL
   for (int slot = 0; slot < Tile::slots; ++slot) {
     const std::int64_t at = to.place(p, tile.pixel(slot));
-    if (at < 0) continue;
-    valid |= 1u << slot;
-    HD_UNROLL
-    for (int i = 0; i < Tile::lane_values; ++i) {
-      const int channel = Tile::channel(i);
-      if (channel >= to.channels) continue;
-      T& value = tile.value(slot, i);
-      if (bias) value += bias[to.first + channel];
-      value = relu_if(tail.relu, value);
-      if (drops) value *= kept >> (slot * Tile::lane_values + i) & 1 ? scale : T(0);
-      out[at + channel * plane] = value;
+    if (at >= 0) {
+      valid |= 1u << slot;
+      HD_UNROLL
+      for (int i = 0; i < Tile::lane_values; ++i) {
+        const int channel = Tile::channel(i);
+        if (channel >= to.channels) continue;
+        W& value = tile.value(slot, i);
+        if (bias) value += bias[to.first + channel];
+        value = relu_if(tail.relu, value);
+        if (drops) value *= kept >> (slot * Tile::lane_values + i) & 1 ? scale : W(0);
+        if (!pairs) out[at + std::int64_t{channel} * plane] = static_cast<T>(value);
+      }
+    }
+    if constexpr (narrow) {
+      if (pairs && slot % 2 == 1) store_pairs(to, tile, slot - 1, before, at, plane, out);
+      before = at;
     }
   }
-  if (tail.moments) leave_moments(tail, part, to, tile, valid, shared);
+  if (!tail.moments) return;
+  leave_moments<T>(tail, part, to, tile, valid, shared);
 }
 
 }  // namespace

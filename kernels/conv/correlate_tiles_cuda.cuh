@@ -1,7 +1,8 @@
 // How correlate_kernel's threads share out a tile of outputs, and how they multiply: on CUDA cores or on tensor cores.
 //
-// A Tile says how many pixels and output channels a block covers, how shared memory is laid out for it (weight_row: distance
-// of two taps; planes of channels are bank_rest modulo bank_modulus apart), and keeps its thread's sums. Its pixels are
+// A Tile says how many pixels and output channels a block covers, how shared memory is laid out for it (Stage: its elements,
+// of stage_channels channels; weight_row: distance of two taps; planes are bank_rest modulo bank_modulus apart), and keeps
+// its thread's sums. Its pixels are
 // "slots", numbered from 0; pixel(slot) is the pixel's number in the block's tile, and value(slot, i) the sum there for
 // channel(i). Slots come in runs of `run` neighbouring pixels of a row. Lanes whose numbers are equal modulo lane_step have
 // the same channels, and so have warps whose numbers are equal modulo warps_c. Its kind is part of its name (conv_tuning.hpp).
@@ -26,6 +27,8 @@ HD_DEVICE HD_FORCE_INLINE int patch_offset(const Patch& p, int pixel) {
 template <class T, int lane_pixels, int lane_channels, int warps_in_c>
 struct VectorTileC {
   static constexpr TileKind kind = TileKind::pixels;
+  using Stage = T;
+  static constexpr int stage_channels = 1, blocks = 1;
   static constexpr int warps_c = warps_in_c, lane_values = lane_channels, lane_step = 1, run = 1;
   static constexpr int threads = 128, warps_p = 4 / warps_c, vector = simt::vec_width<T>;
   static constexpr int pixels = 32 * lane_pixels * warps_p, channels = lane_channels * warps_c, slots = lane_pixels;
@@ -86,6 +89,8 @@ struct VectorTileC {
 template <int lane_channels, int warps_in_c>
 struct RowTileC {
   static constexpr TileKind kind = TileKind::rows;
+  using Stage = float;
+  static constexpr int stage_channels = 1, blocks = 1;
   static constexpr int warps_c = warps_in_c, lane_values = lane_channels, lane_step = 1, run = 4;
   static constexpr int threads = 128, pixels = 256 * (4 / warps_c), channels = lane_channels * warps_c, slots = 8;
   static constexpr int lane_row = (lane_channels + 3) / 4 * 4;
@@ -155,34 +160,43 @@ struct RowTileC {
   }
 };
 
-/// Tensor cores: products of pixels [16 x k] and weights [k x 8], k being 8 input channels (tf32) or 16 (bf16). Each of four
-/// warps has pixel_tiles * 16 pixels and all output channels. Factors are rounded as they come from shared memory, where eight
-/// neighbours of four channels lie in 32 banks. A tap of a k: 4 pixel_tiles + 2 channel_tiles words (bf16: twice that) for
-/// pixel_tiles * channel_tiles products.
-template <Precision precision, int pixel_tiles, int channel_tiles>
-struct MatrixTileC {
+/// What tiles for tensor cores have in common: products of pixels [16 x k] and weights [k x 8]. Each of four warps has
+/// pixel_tiles * 16 pixels and all output channels, in the fragments of kernels/simt/mma.hpp.
+template <int pixel_tiles, int channel_tiles>
+struct MatrixSumsC {
   static constexpr TileKind kind = TileKind::matrix;
   static constexpr int warps_c = 1, lane_values = 2 * channel_tiles, lane_step = 4, run = 1;
   static constexpr int threads = 128, pixels = 64 * pixel_tiles, channels = 8 * channel_tiles, slots = 2 * pixel_tiles;
-  static constexpr int weight_row = channels + 4;  // an odd multiple of 4
-  static constexpr int depth = precision == Precision::bf16 ? 16 : 8;
-  static constexpr int bank_modulus = 32, bank_rest = precision == Precision::bf16 ? 4 : 8;
-  static constexpr double loads = 4.0 * (4 * pixel_tiles + 2 * channel_tiles) * (precision == Precision::bf16 ? 2 : 1);
-  static constexpr double cycles = std::max(2 * 4.0 * pixel_tiles * channel_tiles, loads) / depth;  // of a channel, as above
+  static constexpr double products = 4.0 * pixel_tiles * channel_tiles, loads = 4.0 * (4 * pixel_tiles + 2 * channel_tiles);
 
   static bool serves(const Patch&) { return true; }
   static int pitch_for(const Patch& p) { return p.pitch; }
 
   float sum[pixel_tiles][channel_tiles][4] = {};
-  int offset[slots];
 
-  HD_DEVICE explicit MatrixTileC(const Patch& p) {
-    HD_UNROLL
-    for (int slot = 0; slot < slots; ++slot) offset[slot] = patch_offset(p, pixel(slot));
-  }
   HD_DEVICE static int pixel(int slot) {
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     return (warp * pixel_tiles * 2 + slot) * 8 + lane / 4;
+  }
+  HD_DEVICE static int channel(int i) { return i / 2 * 8 + static_cast<int>(threadIdx.x) % 4 * 2 + i % 2; }
+  HD_DEVICE HD_FORCE_INLINE float& value(int slot, int i) { return sum[slot / 2][i / 2][slot % 2 * 2 + i % 2]; }
+};
+
+/// tf32: k is 8 input channels. Factors are rounded as they come from shared memory, where eight neighbours of four channels
+/// lie in 32 banks. A tap of a k: 4 pixel_tiles + 2 channel_tiles words for pixel_tiles * channel_tiles products.
+template <int pixel_tiles, int channel_tiles>
+struct MatrixTileC : MatrixSumsC<pixel_tiles, channel_tiles> {
+  using Sums = MatrixSumsC<pixel_tiles, channel_tiles>;
+  using Stage = float;
+  static constexpr int stage_channels = 1, blocks = 1, weight_row = Sums::channels + 4;  // an odd multiple of 4
+  static constexpr int depth = 8, bank_modulus = 32, bank_rest = 8;
+  static constexpr double cycles = std::max(2 * Sums::products, Sums::loads) / depth;  // of a channel, as above
+
+  int offset[Sums::slots];
+
+  HD_DEVICE explicit MatrixTileC(const Patch& p) {
+    HD_UNROLL
+    for (int slot = 0; slot < Sums::slots; ++slot) offset[slot] = patch_offset(p, Sums::pixel(slot));
   }
   HD_DEVICE static int weight_place(int channel) { return channel; }
 
@@ -204,28 +218,72 @@ struct MatrixTileC {
             HD_UNROLL
             for (int e = 0; e < 4; ++e) a[e] = factor(x + offset[2 * i + e % 2], s.patch.plane, e / 2);
             HD_UNROLL
+            for (int j = 0; j < channel_tiles; ++j) simt::mma_m16n8k8_tf32(this->sum[i][j], a, b[j], this->sum[i][j]);
+          }
+        }
+    }
+  }
+
+ private:
+  // The lane's channel of one half of k.
+  HD_DEVICE HD_FORCE_INLINE static std::uint32_t factor(const float* from, int plane, int half) {
+    return simt::to_tf32(from[(half * 4 + static_cast<int>(threadIdx.x) % 4) * plane]);
+  }
+};
+
+/// bf16: k is 16 input channels, two octets (octets_cuda.cuh). A tap of a k: one load of a matrix for 16 pixels, and one for 16
+/// output channels; each is 512 bytes, four cycles of shared memory, whose rows are neighbours and lie in all banks.
+template <int pixel_tiles, int channel_tiles>
+struct OctetTileC : MatrixSumsC<pixel_tiles, channel_tiles> {
+  using Sums = MatrixSumsC<pixel_tiles, channel_tiles>;
+  using Stage = Octet;
+  static constexpr int stage_channels = octet_channels, weight_row = Sums::channels + 1;  // odd
+  static constexpr int blocks = channel_tiles > 4 ? 3 : 4, in_flight = 24;
+  static constexpr int depth = 16, bank_modulus = 2, bank_rest = 1;
+  static constexpr double cycles = std::max(2 * Sums::products, Sums::loads) / depth;
+
+  int offset[pixel_tiles];  // of the row that the lane gives to ldmatrix
+
+  HD_DEVICE explicit OctetTileC(const Patch& p) {
+    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+    HD_UNROLL
+    for (int i = 0; i < pixel_tiles; ++i)
+      offset[i] = p.lead + patch_offset(p, (warp * pixel_tiles + i) * 16 + lane % 16) + lane / 16 * p.plane;
+  }
+
+  HD_DEVICE HD_FORCE_INLINE void add(const Correlation& s, const Octet* patch, const Octet* weights) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    weights += lane / 8 % 2 * s.weight_plane + lane / 16 * 8 + lane % 8;
+    for (int c = 0; c < s.chunk; c += depth, patch += 2 * s.patch.plane, weights += 2 * s.weight_plane) {
+      const Octet* w = weights;
+      for (int r = 0; r < s.patch.h.taps; ++r)
+        for (int q = 0; q < s.patch.w.taps; ++q, w += weight_row) {
+          const Octet* const x = patch + r * s.patch.h.dilation * s.patch.pitch + q * s.patch.w.dilation;
+          std::uint32_t b[(channel_tiles + 1) / 2][4];  // of two channel tiles
+          HD_UNROLL
+          for (int j = 0; j < channel_tiles; j += 2) load_weights(w + j * 8, j + 1 < channel_tiles, b[j / 2]);
+          HD_UNROLL
+          for (int i = 0; i < pixel_tiles; ++i) {
+            std::uint32_t a[4];
+            simt::ldmatrix(a, x + offset[i]);
+            HD_UNROLL
             for (int j = 0; j < channel_tiles; ++j) {
-              if constexpr (precision == Precision::bf16)
-                simt::mma_m16n8k16_bf16(sum[i][j], a, b[j], sum[i][j]);
-              else
-                simt::mma_m16n8k8_tf32(sum[i][j], a, b[j], sum[i][j]);
+              const std::uint32_t of_j[2] = {b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]};
+              simt::mma_m16n8k16_bf16(this->sum[i][j], a, of_j, this->sum[i][j]);
             }
           }
         }
     }
   }
-  HD_DEVICE static int channel(int i) { return i / 2 * 8 + static_cast<int>(threadIdx.x) % 4 * 2 + i % 2; }
-  HD_DEVICE HD_FORCE_INLINE float& value(int slot, int i) { return sum[slot / 2][i / 2][slot % 2 * 2 + i % 2]; }
 
  private:
-  // The register that holds the lane's channels of one half of k.
-  HD_DEVICE HD_FORCE_INLINE static std::uint32_t factor(const float* from, int plane, int half) {
-    const int t = static_cast<int>(threadIdx.x) % 4;
-    if constexpr (precision == Precision::bf16) {
-      const float* const pair = from + (half * 8 + t * 2) * plane;
-      return simt::pack_bf16(pair[0], pair[plane]);
+  HD_DEVICE HD_FORCE_INLINE static void load_weights(const Octet* row, bool two, std::uint32_t (&b)[4]) {
+    if (two) {
+      simt::ldmatrix(b, row);
     } else {
-      return simt::to_tf32(from[(half * 4 + t) * plane]);
+      std::uint32_t one[2];
+      simt::ldmatrix(one, row);
+      b[0] = one[0], b[1] = one[1], b[2] = b[3] = 0;
     }
   }
 };

@@ -5,8 +5,10 @@
 // a block adds up one split for a block of k, of c and of taps, walking over tiles of outputs. A tile's dy [k][outputs] and its
 // patch of x [c][...] (patch_cuda.cuh) are copied asynchronously into shared memory, the next one's on the way while one is
 // multiplied. Columns are filled up with zeros of dy, so that outputs come in groups of neighbours; a table tells where a
-// group's x begins. Six warps share taps and groups of outputs among them; their sums are added in the warps' order. A second
-// launch adds the splits' partial results, in order (sum_partials_cuda.cuh): no atomics, and the same bits every time.
+// group's x begins. For bf16 tensor cores both go through registers, where they are packed (octets_cuda.cuh), and one stage of
+// shared memory. Six warps share taps and groups of outputs among them; their sums are added in the warps' order. A second
+// launch adds the splits' partial results, in order (sum_partials_cuda.cuh): no atomics, and the same bits every time. dbias is
+// summed beside it, of dy as it is in device memory.
 //
 // FLOPs: 2 n out_h out_w k c taps. Bytes: x once for every block of k, dy once for every block of c (and of taps beyond
 // nine), and splits * (k c taps + k) * 4 bytes written and read once, mostly in L2: for 32 x 32 channels, 3 x 3, 264 splits
@@ -23,7 +25,8 @@ struct WeightGradient {
   Patch patch = {};
   int n = 1, groups = 1, in_channels = 1, out_channels = 1;  // channels of a group
   int columns = 1;                                           // of a tile, filled up to whole groups of outputs
-  int output_groups = 1, dy_plane = 1;                       // of a tile; distance of two channels of dy
+  int output_groups = 1, dy_plane = 1;                       // of a tile; distance of two channels or octets of dy
+  int dy_unit = 1;                                           // columns of dy staged at a time
   int stage_elements = 1;                                    // of shared memory for two tiles
   int splits = 1, tiles = 1, tiles_per_split = 1;
   int tap_groups = 1, tap_blocks = 1;  // a warp's taps at a time; how often the block's warps have to come again
@@ -59,15 +62,49 @@ HD_DEVICE HD_FORCE_INLINE void stage_outputs(const WeightGradient& s, const Tile
   }
 }
 
+// The same in octets. sums: null, or [channel of the thread's octet][thread], to which the outputs are added.
+template <int in_flight, int unit, class T>
+HD_DEVICE HD_FORCE_INLINE void stage_output_octets(const WeightGradient& s, const TileOrigin& tile, const T* HD_RESTRICT dy,
+                                                   int channels, int octets, float* sums, Octet* to) {
+  const Patch& p = s.patch;
+  const int size = p.h.out * p.w.out;
+  const std::int64_t image_stride = std::int64_t{s.groups} * s.out_channels * size;
+  const auto source = [&](int i) -> std::int64_t {
+    int line, column, image, row;
+    s.by_columns.divide(i, line, column);
+    s.by_tile_h.divide(line, image, row);
+    const int y = tile.row + row, x = tile.column + column * unit;
+    const bool inside = image < p.images && tile.image + image < s.n && y < p.h.out && x < p.w.out;
+    return inside ? (tile.image + image) * image_stride + y * p.w.out + x : -1;
+  };
+  stage_octets<weight_threads, in_flight, unit>(dy, size, channels, s.output_groups / unit, octets, s.dy_plane, source, to,
+                                                [&](const auto& some) {
+                                                  if (sums) some.add_to(sums + threadIdx.x, weight_threads);
+                                                });
+}
+
+// What the threads of one unit in six have summed of channel `lane`, from the warp's number on.
+template <int unit>
+HD_DEVICE HD_FORCE_INLINE float sum_of_octets(int octets, const float* sums) {
+  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32, octet = lane / octet_channels;
+  float all = 0;
+  if (octet < octets)
+    for (int i = warp; i < weight_threads / octets; i += weight_warps)
+      all += sums[lane % octet_channels * weight_threads + OctetShare<weight_threads, unit>::thread_of(octets, octet, i)];
+  return all;
+}
+
 template <class Tile, class T>
-HD_KERNEL void HD_LAUNCH_BOUNDS(weight_threads)
+HD_KERNEL void HD_LAUNCH_BOUNDS(weight_threads, Tile::blocks)
     grad_weight_kernel(WeightGradient s, const T* HD_RESTRICT x, const T* HD_RESTRICT dy, bool with_bias,
-                       T* HD_RESTRICT partials) {
+                       Wide<T>* HD_RESTRICT partials) {
+  using W = Wide<T>;
+  using Stage = typename Tile::Stage;
+  constexpr int planes_k = Tile::channels_k / Tile::stage_channels, planes_c = Tile::channels_c / Tile::stage_channels;
   const Patch& patch = s.patch;
-  const int stage_size = Tile::channels_k * s.dy_plane + Tile::channels_c * patch.plane;
   HD_CARVER(carver);
-  T* const stages = carver.take<T>(s.stage_elements);
-  T* const exchange = stages;  // once the last tile is multiplied
+  Stage* const stages = carver.take<Stage>(s.stage_elements);
+  W* const exchange = reinterpret_cast<W*>(stages);  // once the last tile is multiplied
   int* const x_offsets = carver.take<int>(s.output_groups);
 
   int rest = static_cast<int>(blockIdx.x);
@@ -80,13 +117,17 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(weight_threads)
   const int first_k = rest % blocks_k * Tile::channels_k;
   rest /= blocks_k;
   const int group = rest % s.groups, split = rest / s.groups;
+  const int left_k = s.out_channels - first_k, left_c = s.in_channels - first_c, taps = s.taps();
+  const std::int64_t corner =
+      split * s.partial_size() + ((std::int64_t{group} * s.out_channels + first_k) * s.in_channels + first_c) * taps;
 
   for (int i = static_cast<int>(threadIdx.x); i < s.output_groups; i += weight_threads) {
     const int line = i * Tile::output_group / s.columns, column = i * Tile::output_group % s.columns;
     const int image = line / patch.tile_h, row = line % patch.tile_h;
-    x_offsets[i] = image < patch.images  // else a group that fills up the last one, all zeros of dy
-                       ? (image * patch.rows + row * patch.h.patch_step()) * patch.pitch + column * patch.w.patch_step()
-                       : 0;
+    x_offsets[i] =
+        image < patch.images  // else a group that fills up the last one, all zeros of dy
+            ? (image * patch.rows + row * patch.h.patch_step()) * patch.pitch + column * patch.w.patch_step() + patch.lead
+            : 0;
   }
 
   const int tiles_w = (patch.w.out + patch.tile_w - 1) / patch.tile_w,
@@ -94,14 +135,9 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(weight_threads)
   const std::int64_t x_size = std::int64_t{patch.h.in} * patch.w.in;
   const T* const x_block = x + (std::int64_t{group} * s.in_channels + first_c) * x_size;
   const T* const dy_block = dy + (std::int64_t{group} * s.out_channels + first_k) * patch.h.out * patch.w.out;
-  const auto start = [&](int tile) {
-    const TileOrigin origin{tile / tiles_w / tiles_h * patch.images, tile / tiles_w % tiles_h * patch.tile_h,
-                            tile % tiles_w * patch.tile_w};
-    T* const stage = stages + tile % 2 * stage_size;
-    stage_outputs<Tile::output_group>(s, origin, dy_block, s.out_channels - first_k, Tile::channels_k, stage);
-    stage_patch<weight_threads>(patch, origin, s.n, x_block, s.groups * s.in_channels * x_size, s.in_channels - first_c,
-                                Tile::channels_c, stage + Tile::channels_k * s.dy_plane);
-    simt::cp_async_commit();
+  const auto origin_of = [&](int tile) {
+    return TileOrigin{tile / tiles_w / tiles_h * patch.images, tile / tiles_w % tiles_h * patch.tile_h,
+                      tile % tiles_w * patch.tile_w};
   };
 
   // Warps: first those of the first share of the outputs, one for each group of taps, then those of the next share.
@@ -109,49 +145,76 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(weight_threads)
   const int warps_taps = s.tap_groups < 3 ? s.tap_groups : 3, shares = weight_warps / warps_taps;
   const int share = warp / warps_taps, tap_group = tap_block * warps_taps + warp % warps_taps;
   const bool with_sums = with_bias && first_c == 0 && tap_block == 0;
-  T bias_sum = 0;  // of channel first_k + lane, of every sixth group of outputs
+  W bias_sum = 0;  // of channel first_k + lane
 
   Tile tile(s, tap_group);
   const int first_tile = split * s.tiles_per_split, last_tile = std::min(first_tile + s.tiles_per_split, s.tiles);
-  start(first_tile);
-  for (int t = first_tile; t < last_tile; ++t) {
-    if (t + 1 < last_tile) {
-      start(t + 1);
-      simt::cp_async_wait<1>();
-    } else {
-      simt::cp_async_wait<0>();
+  if constexpr (std::is_same_v<Stage, Octet>) {
+    float* const sums = with_sums ? carver.take<float>(octet_channels * weight_threads) : nullptr;
+    if (with_sums)
+      for (int c = 0; c < octet_channels; ++c) sums[c * weight_threads + threadIdx.x] = 0;
+    Octet* const x_stage = stages + planes_k * s.dy_plane;
+    for (int t = first_tile; t < last_tile; ++t) {
+      const TileOrigin origin = origin_of(t);
+      if (s.dy_unit == 2)
+        stage_output_octets<Tile::in_flight, 2>(s, origin, dy_block, s.out_channels - first_k, planes_k, sums, stages);
+      else
+        stage_output_octets<Tile::in_flight, 1>(s, origin, dy_block, s.out_channels - first_k, planes_k, sums, stages);
+      stage_patch_octets<weight_threads, Tile::in_flight>(patch, origin, s.n, x_block, s.groups * s.in_channels * x_size,
+                                                          s.in_channels - first_c, planes_c, x_stage);
+      __syncthreads();
+      tile.add(s, stages, x_stage, x_offsets, share, shares);
+      __syncthreads();
     }
-    __syncthreads();
-    const T* const dy_stage = stages + t % 2 * stage_size;
-    const T* const x_stage = dy_stage + Tile::channels_k * s.dy_plane;
-    tile.add(s, dy_stage, x_stage, x_offsets, share, shares);
-    if (with_sums && lane < Tile::channels_k)
-      for (int i = warp; i < s.output_groups; i += weight_warps)
-        for (int e = 0; e < Tile::output_group; ++e) bias_sum += dy_stage[lane * s.dy_plane + i * Tile::output_group + e];
-    __syncthreads();
+    if (with_sums) bias_sum = s.dy_unit == 2 ? sum_of_octets<2>(planes_k, sums) : sum_of_octets<1>(planes_k, sums);
+  } else {
+    const int stage_size = planes_k * s.dy_plane + planes_c * patch.plane;
+    const auto start = [&](int t) {
+      const TileOrigin origin = origin_of(t);
+      T* const stage = stages + t % 2 * stage_size;
+      stage_outputs<Tile::output_group>(s, origin, dy_block, s.out_channels - first_k, Tile::channels_k, stage);
+      stage_patch<weight_threads>(patch, origin, s.n, x_block, s.groups * s.in_channels * x_size, s.in_channels - first_c,
+                                  Tile::channels_c, stage + Tile::channels_k * s.dy_plane);
+      simt::cp_async_commit();
+    };
+    start(first_tile);
+    for (int t = first_tile; t < last_tile; ++t) {
+      if (t + 1 < last_tile) {
+        start(t + 1);
+        simt::cp_async_wait<1>();
+      } else {
+        simt::cp_async_wait<0>();
+      }
+      __syncthreads();
+      const T* const dy_stage = stages + t % 2 * stage_size;
+      const T* const x_stage = dy_stage + Tile::channels_k * s.dy_plane;
+      tile.add(s, dy_stage, x_stage, x_offsets, share, shares);
+      if (with_sums && lane < Tile::channels_k)
+        for (int i = warp; i < s.output_groups; i += weight_warps)
+          for (int e = 0; e < Tile::output_group; ++e) bias_sum += dy_stage[lane * s.dy_plane + i * Tile::output_group + e];
+      __syncthreads();
+    }
   }
 
   // The shares of the outputs are added up through shared memory, in their order.
-  T* const mine = exchange + warp % warps_taps * Tile::values * 32 + lane;
+  W* const mine = exchange + warp % warps_taps * Tile::values * 32 + lane;
   for (int turn = 0; turn < shares; ++turn) {
     if (share == turn) {
-      if (turn > 0) tile.each_value([&](int i, T& value) { value = mine[i * 32] + value; });
-      if (turn + 1 < shares) tile.each_value([&](int i, T& value) { mine[i * 32] = value; });
+      if (turn > 0) tile.each_value([&](int i, W& value) { value = mine[i * 32] + value; });
+      if (turn + 1 < shares) tile.each_value([&](int i, W& value) { mine[i * 32] = value; });
     }
     __syncthreads();
   }
-  T* const partial = partials + split * s.partial_size();
   if (share == shares - 1)
-    tile.each([&](int k, int c, int tap, T value) {
-      if (first_k + k < s.out_channels && first_c + c < s.in_channels && tap < s.taps())
-        partial[((std::int64_t{group} * s.out_channels + first_k + k) * s.in_channels + first_c + c) * s.taps() + tap] = value;
+    tile.each([&](int k, int c, int tap, W value) {
+      if (k < left_k && c < left_c && tap < taps) partials[corner + (k * s.in_channels + c) * taps + tap] = value;
     });
   if (!with_sums) return;
   exchange[threadIdx.x] = bias_sum;
   __syncthreads();
-  if (warp > 0 || lane >= Tile::channels_k || first_k + lane >= s.out_channels) return;
+  if (warp > 0 || lane >= Tile::channels_k || lane >= left_k) return;
   for (int w = 1; w < weight_warps; ++w) bias_sum += exchange[w * 32 + lane];
-  partial[s.w_size() + group * s.out_channels + first_k + lane] = bias_sum;
+  partials[split * s.partial_size() + s.w_size() + group * s.out_channels + first_k + lane] = bias_sum;
 }
 
 template <class Tile>
@@ -166,6 +229,8 @@ constexpr int weight_blocks = 264;  // two for a multiprocessor of a large GPU
 /// shared memory.
 template <class Tile, class T>
 bool plan_weight_gradient(const ConvShape& shape, int blocks, WeightGradient& s, std::size_t& shared) {
+  using Stage = typename Tile::Stage;
+  constexpr bool packed = std::is_same_v<Stage, Octet>;
   const Correlation forward = forward_correlation(shape);
   s = {.patch = forward.patch,
        .n = forward.n,
@@ -174,19 +239,35 @@ bool plan_weight_gradient(const ConvShape& shape, int blocks, WeightGradient& s,
        .out_channels = forward.out_channels};
   Patch& p = s.patch;
   const int across = (p.w.out + 31) / 32;
-  int w = (p.w.out + across - 1) / across, h = std::min(p.h.out, std::max(1, 128 / w));
+  // Octets are half as large as channels of float, and of one stage: a tile may be twice as large where there are many.
+  const int outputs = packed && std::int64_t{s.n} * p.h.out * p.w.out >= 264 * 256 ? 256 : 128;
+  int w = (p.w.out + across - 1) / across, h = std::min(p.h.out, std::max(1, outputs / w));
   h = (p.h.out + (p.h.out + h - 1) / h - 1) / ((p.h.out + h - 1) / h);
-  int images = h == p.h.out && w == p.w.out ? std::max(1, std::min(s.n, 128 / (h * w))) : 1;
+  int images = h == p.h.out && w == p.w.out ? std::max(1, std::min(s.n, outputs / (h * w))) : 1;
   const auto bytes = [&] {
     s.columns = (w + Tile::output_group - 1) / Tile::output_group * Tile::output_group;
-    s.output_groups = (images * h * s.columns / Tile::output_group + 1) / 2 * 2;
+    s.output_groups =
+        (images * h * s.columns / Tile::output_group + Tile::group_step - 1) / Tile::group_step * Tile::group_step;
     p.set_tile(images, h, w, s.columns);
-    if (Tile::aligned) p.set_pitch((p.pitch + 3) / 4 * 4);
-    p.set_plane(32, Tile::bank_rest);
     const int area = s.output_groups * Tile::output_group;
-    s.dy_plane = area + ((Tile::bank_rest - area) % 32 + 32) % 32;
-    s.stage_elements = std::max(2 * (Tile::channels_k * s.dy_plane + Tile::channels_c * p.plane), 96 * Tile::values);
-    shared = simt::SharedBytes().take<T>(s.stage_elements).template take<int>(s.output_groups).total;
+    if constexpr (packed) {
+      p.pair_columns();
+      p.set_plane(2, 1);
+      s.dy_unit = w % 2 == 0 && p.w.out % 2 == 0 ? 2 : 1;
+      s.dy_plane = area + 1;
+    } else {
+      if (Tile::aligned) p.set_pitch((p.pitch + 3) / 4 * 4);
+      p.set_plane(32, Tile::bank_rest);
+      s.dy_plane = area + ((Tile::bank_rest - area) % 32 + 32) % 32;
+    }
+    const int stage = (Tile::channels_k * s.dy_plane + Tile::channels_c * p.plane) / Tile::stage_channels;
+    const int exchanged = 96 * Tile::values * static_cast<int>(sizeof(Wide<T>)) / static_cast<int>(sizeof(Stage));
+    s.stage_elements = std::max(packed ? stage : 2 * stage, exchanged);
+    shared = simt::SharedBytes()
+                 .take<Stage>(s.stage_elements)
+                 .template take<int>(s.output_groups)
+                 .template take<float>(packed ? octet_channels * weight_threads : 0)
+                 .total;
     return shared;
   };
   while (bytes() > shared_limit(96 * 1024) || p.area > 32768) {
@@ -199,7 +280,7 @@ bool plan_weight_gradient(const ConvShape& shape, int blocks, WeightGradient& s,
     else
       return false;
   }
-  s.by_columns = Divisor(s.columns);
+  s.by_columns = Divisor(s.columns / s.dy_unit);
   s.by_tile_h = Divisor(h);
   s.tiles = p.tiles_n(s.n) * p.tiles_h() * p.tiles_w();
   s.tap_groups = (s.taps() + Tile::taps - 1) / Tile::taps;
@@ -212,9 +293,11 @@ bool plan_weight_gradient(const ConvShape& shape, int blocks, WeightGradient& s,
 
 /// Leaves the splits' partial results in the workspace, and says how to add them up.
 template <class Tile, class T>
-SplitSums<T> launch_weight_gradient(Stream stream, const WeightGradient& s, std::size_t shared, const T* x, const T* dy,
-                                    T* dweight, T* dbias, void* workspace) {
-  T* const partials = static_cast<T*>(workspace);
+SplitSums<Wide<T>> launch_weight_gradient(Stream stream, WeightGradient s, std::size_t shared, const T* x, const T* dy,
+                                          Wide<T>* dweight, Wide<T>* dbias, void* workspace) {
+  if (s.patch.unit == 2 && !simt::is_aligned<2>(x)) s.patch.part_columns();
+  if (s.dy_unit == 2 && !simt::is_aligned<2>(dy)) s.dy_unit = 1, s.by_columns = Divisor(s.columns);
+  auto* const partials = static_cast<Wide<T>*>(workspace);
   simt::launch<grad_weight_kernel<Tile, T>>(simt::blocks_for(weight_gradient_blocks<Tile>(s), 1), weight_threads, shared,
                                             stream, s, x, dy, dbias != nullptr, partials);
   return {s.splits, s.w_size(), s.partial_size(), partials, dweight, dbias};

@@ -53,10 +53,12 @@ struct Patch {
   int images = 1, tile_h = 1, tile_w = 1;
   int rows = 1, pitch = 1;  // of one image's patch
   int area = 1, plane = 1;  // elements of a channel; distance of two channels
+  int unit = 1, lead = 0;   // columns staged at a time; columns in front of the first that is needed
   Divisor by_pitch, by_rows;
 
   void set_tile(int n, int out_h, int out_w, int columns) {
     images = n, tile_h = out_h, tile_w = out_w;
+    unit = 1, lead = 0;
     rows = h.extent(out_h);
     by_rows = Divisor(rows);
     set_pitch(w.extent(columns));
@@ -64,7 +66,18 @@ struct Patch {
   void set_pitch(int elements) {
     pitch = elements;
     area = images * rows * pitch;
-    by_pitch = Divisor(pitch);
+    by_pitch = Divisor(pitch / unit);
+  }
+  /// Where pairs of columns of the input can be read at once, the patch begins with one, and consists of such.
+  void pair_columns() {
+    if (w.spacing() != 1 || w.up != 1 || w.in % 2 != 0 || (tile_w < w.out && tile_w * w.step % 2 != 0)) return;
+    unit = 2, lead = w.pad & 1;
+    set_pitch((pitch + lead + 1) / 2 * 2);
+  }
+  /// As laid out, but staged column by column: for an input that is not aligned to pairs.
+  void part_columns() {
+    unit = 1;
+    set_pitch(pitch);
   }
   /// The distance of channels becomes `rest` modulo `modulus`: chosen so that lanes' channels lie in different banks.
   void set_plane(int modulus, int rest) { plane = area + ((rest - area) % modulus + modulus) % modulus; }

@@ -20,16 +20,19 @@ using kernels::Precision;
 // Errors relative to the largest sum of terms' magnitudes of the tensor (Winograd's tiles spread an error over their 16
 // outputs, of which one at a border may have few terms itself); a missing or misplaced term is far above them.
 template <class T>
-constexpr double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
+constexpr double tolerance = sizeof(kernels::Wide<T>) == 4 ? 3e-6 : 1e-14;
 
 template <class T>
 void require_close(const char* what, const std::vector<T>& got, const ConvReference& expected) {
   INFO(what);
   REQUIRE(got.size() == expected.value.size());
   const double allowed = tolerance<T> * *std::max_element(expected.magnitude.begin(), expected.magnitude.end());
-  for (std::size_t i = 0; i < got.size(); ++i)
-    if (!(std::fabs(got[i] - expected.value[i]) <= allowed))
-      FAIL("element " << i << ": expected " << expected.value[i] << ", got " << got[i] << ", which may differ by " << allowed);
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double value = static_cast<kernels::Wide<T>>(got[i]), stored = storage_error<T> * std::fabs(expected.value[i]);
+    if (!(std::fabs(value - expected.value[i]) <= allowed + stored))
+      FAIL("element " << i << ": expected " << expected.value[i] << ", got " << value << ", which may differ by "
+                      << allowed + stored);
+  }
 }
 
 template <class T>
@@ -53,23 +56,62 @@ void check_against_reference(const ConvShape& s) {
 }
 
 // With the shape's precision; the bias and its gradient are not rounded, as they are factors of no product.
+template <class T = float>
 void check_rounded(const ConvShape& s) {
-  ConvData<float> data(s);
-  for (const auto& backend : backends<Conv2dKernels<float>>()) {
-    INFO(backend.name << ", precision " << static_cast<int>(s.precision) << ", " << describe(s));
-    const Precision precision = precision_of<float>(backend, s.precision);
-    const auto x = rounded(data.x, precision), weight = rounded(data.weight, precision), dy = rounded(data.dy, precision);
+  ConvData<T> data(s);
+  for (const auto& backend : backends<Conv2dKernels<T>>()) {
+    INFO(backend.name << ", " << sizeof(T) * 8 << " bits, precision " << static_cast<int>(s.precision) << ", " << describe(s));
+    const Precision precision = precision_of<T>(backend, s.precision);
+    const auto x = rounded(wide(data.x), precision), weight = rounded(data.weight, precision),
+               dy = rounded(wide(data.dy), precision);
     const auto results = run_conv(backend, data, true);
     require_close("y", results.y, reference_forward(s, x, weight, data.bias.data()));
     require_close("dx", results.dx, reference_grad_input(s, dy, weight));
     require_close("dweight", results.dweight, reference_grad_weight(s, x, dy));
-    require_close("dbias", results.dbias, reference_grad_bias(s, data.dy));
+    require_close("dbias", results.dbias, reference_grad_bias(s, wide(data.dy)));
   }
 }
 
-void check_both(const ConvShape& s) {
+// Results that are exact whatever the order of sums, and then rounded: to the bit. Winograd's algorithm, on the CPU, has
+// thirds.
+template <class T>
+void check_integers_of(const ConvShape& s) {
+  ConvData<T> data(s);
+  const auto whole = [](auto& values) {
+    using V = typename std::decay_t<decltype(values)>::value_type;
+    for (V& v : values) v = static_cast<V>(std::round(4 * static_cast<kernels::Wide<V>>(v)));
+  };
+  whole(data.x), whole(data.weight), whole(data.bias), whole(data.dy);
+  const auto require_same = [](const char* what, const auto& got, const ConvReference& expected) {
+    INFO(what);
+    using V = typename std::decay_t<decltype(got)>::value_type;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const auto want = static_cast<kernels::Wide<V>>(static_cast<V>(static_cast<kernels::Wide<V>>(expected.value[i])));
+      const auto is = static_cast<kernels::Wide<V>>(got[i]);
+      if (!(is == want)) FAIL("element " << i << ": expected " << want << ", got " << is);
+    }
+  };
+  const auto x = wide(data.x), dy = wide(data.dy);
+  for (const auto& backend : backends<Conv2dKernels<T>>()) {
+    if (backend.where == Where::host) continue;
+    INFO(backend.name << ", " << sizeof(T) * 8 << " bits, " << describe(s));
+    const auto results = run_conv(backend, data, true);
+    require_same("y", results.y, reference_forward(s, x, data.weight, data.bias.data()));
+    require_same("dx", results.dx, reference_grad_input(s, dy, data.weight));
+    require_same("dweight", results.dweight, reference_grad_weight(s, x, dy));
+    require_same("dbias", results.dbias, reference_grad_bias(s, dy));
+  }
+}
+
+void check_integers(const ConvShape& s) {
+  check_integers_of<float>(s);
+  check_integers_of<BFloat16>(s);
+}
+
+void check_each(const ConvShape& s) {
   check_against_reference<float>(s);
   check_against_reference<double>(s);
+  check_rounded<BFloat16>(s);
 }
 
 ConvShape square(int n, int c, int size, int k, int kernel, int stride, int pad, int dilation, int groups = 1) {
@@ -99,12 +141,12 @@ TEST_CASE("conv: stride x padding x dilation, odd sizes", "[conv][large]") {
           ConvShape s = square(2, 3, 9, 4, kernel, stride, pad, dilation);
           s.w = 14;
           if (s.out_h() < 1 || s.h + 2 * pad < dilation * (kernel - 1) + 1) continue;
-          check_both(s);
+          check_each(s);
         }
 }
 
 TEST_CASE("conv: everything different in height and width", "[conv]") {
-  check_both({.n = 3,
+  check_each({.n = 3,
               .c = 5,
               .h = 13,
               .w = 6,
@@ -117,7 +159,7 @@ TEST_CASE("conv: everything different in height and width", "[conv]") {
               .pad_w = 2,
               .dilation_h = 1,
               .dilation_w = 3});
-  check_both({.n = 1,
+  check_each({.n = 1,
               .c = 4,
               .h = 6,
               .w = 23,
@@ -131,24 +173,24 @@ TEST_CASE("conv: everything different in height and width", "[conv]") {
               .dilation_h = 2,
               .dilation_w = 1,
               .groups = 2});
-  check_both(
+  check_each(
       {.n = 2, .c = 2, .h = 40, .w = 3, .k = 2, .kh = 11, .kw = 3, .stride_h = 3, .stride_w = 2, .pad_h = 5, .pad_w = 1});
 }
 
 TEST_CASE("conv: channel counts", "[conv][large]") {
   for (int c : {1, 3, 10, 20, 64})
     for (int k : {1, 3, 10, 20, 64}) {
-      check_both(square(1, c, 6, k, 3, 1, 1, 1));
-      check_both(square(2, c, 5, k, 1, 1, 0, 1));
+      check_each(square(1, c, 6, k, 3, 1, 1, 1));
+      check_each(square(2, c, 5, k, 1, 1, 0, 1));
     }
 }
 
 TEST_CASE("conv: groups", "[conv]") {
   for (int groups : {2, 5, 10})
     for (int stride : {1, 2}) {
-      check_both(square(2, 10, 7, 20, 3, stride, 1, 1, groups));
-      check_both(square(2, 20, 5, 10, 1, stride, 1, 1, groups));
-      check_both(square(1, 10, 9, 10, 3, stride, 2, 2, groups));
+      check_each(square(2, 10, 7, 20, 3, stride, 1, 1, groups));
+      check_each(square(2, 20, 5, 10, 1, stride, 1, 1, groups));
+      check_each(square(1, 10, 9, 10, 3, stride, 2, 2, groups));
     }
 }
 
@@ -158,17 +200,17 @@ TEST_CASE("conv: sizes around vector and tile borders", "[conv][large]") {
       for (int c : {3, 9}) {  // few channels and enough for Winograd
         if (size + 2 * pad < 3) continue;
         ConvShape s = square(2, c, size, c + 2, 3, 1, pad, 1);
-        check_both(s);
+        check_each(s);
         s.h = 5;
-        check_both(s);
+        check_each(s);
         std::swap(s.h, s.w);
-        check_both(s);
+        check_each(s);
       }
-  check_both(square(40, 4, 4, 4, 3, 1, 1, 1));  // many small images in one chunk
-  check_both(square(35, 2, 1, 3, 1, 1, 0, 1));
-  check_both(square(1, 8, 96, 3, 3, 1, 1, 1));  // bands of rows
-  check_both(square(1, 3, 97, 8, 3, 2, 1, 1));
-  check_both(square(3, 64, 32, 2, 3, 1, 1, 1));
+  check_each(square(40, 4, 4, 4, 3, 1, 1, 1));  // many small images in one chunk
+  check_each(square(35, 2, 1, 3, 1, 1, 0, 1));
+  check_each(square(1, 8, 96, 3, 3, 1, 1, 1));  // bands of rows
+  check_each(square(1, 3, 97, 8, 3, 2, 1, 1));
+  check_each(square(3, 64, 32, 2, 3, 1, 1, 1));
 }
 
 // On the CPU, images whose sizes are no multiples of four, and dilated ones, are put into the lanes of vectors: here they
@@ -223,12 +265,14 @@ TEST_CASE("conv: layers of the networks in tf32 and bf16", "[conv]") {
     for (ConvShape s : layers(1)) {
       s.precision = precision;
       check_rounded(s);
+      if (precision == Precision::bf16) check_rounded<BFloat16>(s), check_integers(s);
     }
     for (ConvShape s : {square(2, 3, 9, 4, 3, 2, 1, 1), square(3, 10, 7, 20, 5, 1, 2, 1), square(2, 12, 11, 6, 3, 1, 2, 2, 3),
                         square(2, 17, 5, 33, 2, 3, 0, 1), square(1, 2, 40, 70, 3, 1, 1, 1)}) {
       s.w += 3;
       s.precision = precision;
       check_rounded(s);
+      if (precision == Precision::bf16) check_rounded<BFloat16>(s), check_integers(s);
     }
   }
 }
@@ -241,14 +285,45 @@ TEST_CASE("conv: large batches", "[conv][large]") {
       ConvShape s = square(n, c, 32, k, 1, 1, 0, 1);
       s.precision = precision;
       check_rounded(s);
+      if (precision == Precision::bf16) check_rounded<BFloat16>(s);
     }
   for (const auto& [n, k] :
        {std::array{64, 32}, std::array{64, 16}, std::array{64, 20}, std::array{64, 24}, std::array{128, 10}})
     check_rounded(square(n, 1, 32, k, 3, 1, 1, 1));
 }
 
+// Kernels for bf16 read and write two pixels at a time where they can.
+TEST_CASE("conv: bf16 that is not aligned to pairs", "[conv]") {
+  for (const ConvShape& s : {square(3, 5, 8, 12, 3, 1, 1, 1), square(2, 20, 10, 9, 1, 1, 0, 1)}) {
+    ConvData<BFloat16> data(s);
+    for (const auto& backend : backends<Conv2dKernels<BFloat16>>()) {
+      INFO(backend.name << ", " << describe(s));
+      const auto aligned = run_conv(backend, data, false);
+      const auto behind_one = [&](std::vector<BFloat16> values) {
+        values.insert(values.begin(), BFloat16(0));
+        return backend.buffer(std::move(values));
+      };
+      auto x = behind_one(data.x), dy = behind_one(data.dy);
+      const BFloat16 nan(std::nanf(""));
+      auto y = behind_one(std::vector(aligned.y.size(), nan)), dx = behind_one(std::vector(aligned.dx.size(), nan));
+      auto weight = backend.buffer(data.weight);
+      Output<float> dweight(backend.where, s.w_size());
+      Workspace workspace(backend.where, backend.table->workspace(s, ConvPass::grad_weight));
+      backend.table->forward({}, s, x + 1, weight, nullptr, y + 1, nullptr);
+      backend.table->grad_input({}, s, dy + 1, weight, dx + 1, nullptr);
+      backend.table->grad_weight({}, s, x + 1, dy + 1, dweight.get(), nullptr, workspace.get());
+      const auto same = [](const std::vector<BFloat16>& got, const std::vector<BFloat16>& want) {
+        return std::memcmp(&got[1], want.data(), want.size() * sizeof(BFloat16)) == 0;
+      };
+      CHECK(same(y.host(), aligned.y));
+      CHECK(same(dx.host(), aligned.dx));
+      CHECK(dweight.values() == aligned.dweight);
+    }
+  }
+}
+
 TEST_CASE("conv: filters that do not fit into shared memory", "[conv][large]") {
-  check_both(square(1, 1, 150, 2, 3, 1, 70, 70));
+  check_each(square(1, 1, 150, 2, 3, 1, 70, 70));
 }
 
 TEST_CASE("conv: same bits on any number of threads, and again", "[conv]") {

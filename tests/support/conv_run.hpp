@@ -1,6 +1,7 @@
 // One convolution through one table: random inputs, the three passes with guarded outputs and poisoned workspace.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -11,6 +12,7 @@
 #include "kernels/conv/conv.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/values.hpp"
 
 namespace heddle::test {
 
@@ -27,37 +29,43 @@ inline std::string describe(const kernels::ConvShape& s) {
 template <class T>
 std::vector<T> random_values(std::int64_t count, unsigned seed) {
   std::mt19937 generator(seed);
-  std::uniform_real_distribution<T> uniform(-1, 1);
+  std::uniform_real_distribution<kernels::Wide<T>> uniform(-1, 1);
   std::vector<T> values(count);
-  for (T& v : values) v = uniform(generator);
+  for (T& v : values) v = static_cast<T>(uniform(generator));
   return values;
 }
 
 template <class T>
 struct ConvData {
+  using W = kernels::Wide<T>;
   kernels::ConvShape shape;
-  std::vector<T> x, weight, bias, dy;
+  std::vector<T> x;
+  std::vector<W> weight, bias;
+  std::vector<T> dy;
   explicit ConvData(const kernels::ConvShape& s)
       : shape(s),
         x(random_values<T>(s.x_size(), 1)),
-        weight(random_values<T>(s.w_size(), 2)),
-        bias(random_values<T>(s.k, 3)),
+        weight(random_values<W>(s.w_size(), 2)),
+        bias(random_values<W>(s.k, 3)),
         dy(random_values<T>(s.y_size(), 4)) {}
 };
 
 /// An output of `size` values: all NaN before the kernel, with a guard on either side.
 template <class T>
 class Output {
+  using W = kernels::Wide<T>;
+
  public:
   Output(Where where, std::int64_t size)
-      : size_(size), buffer_(where, static_cast<std::size_t>(size + 2 * guard), std::numeric_limits<T>::quiet_NaN()) {}
+      : size_(size),
+        buffer_(where, static_cast<std::size_t>(size + 2 * guard), static_cast<T>(std::numeric_limits<W>::quiet_NaN())) {}
   T* get() { return buffer_.get() + guard; }
   /// The values; requires that the guards are untouched.
   std::vector<T> values() {
     const auto& all = buffer_.host();
     for (std::int64_t i = 0; i < guard; ++i) {
-      if (all[i] == all[i]) FAIL("wrote " << guard - i << " values before the output");
-      if (all[guard + size_ + i] == all[guard + size_ + i]) FAIL("wrote " << i + 1 << " values after the output");
+      if (!std::isnan(static_cast<W>(all[i]))) FAIL("wrote " << guard - i << " values before the output");
+      if (!std::isnan(static_cast<W>(all[guard + size_ + i]))) FAIL("wrote " << i + 1 << " values after the output");
     }
     return {all.begin() + guard, all.begin() + guard + size_};
   }
@@ -90,7 +98,8 @@ class Workspace {
 
 template <class T>
 struct ConvResults {
-  std::vector<T> y, dx, dweight, dbias;
+  std::vector<T> y, dx;
+  std::vector<kernels::Wide<T>> dweight, dbias;
 };
 
 /// The passes of `table` on `data`; with or without bias.
@@ -99,8 +108,8 @@ ConvResults<T> run_conv(const Backend<Table>& backend, ConvData<T>& data, bool w
   using kernels::ConvPass;
   const auto& s = data.shape;
   const auto& table = *backend.table;
-  auto x = backend.buffer(data.x), weight = backend.buffer(data.weight), bias = backend.buffer(data.bias),
-       dy = backend.buffer(data.dy);
+  auto x = backend.buffer(data.x), dy = backend.buffer(data.dy);
+  auto weight = backend.buffer(data.weight), bias = backend.buffer(data.bias);
   ConvResults<T> results;
   {
     Output<T> y(backend.where, s.y_size());
@@ -117,7 +126,7 @@ ConvResults<T> run_conv(const Backend<Table>& backend, ConvData<T>& data, bool w
     workspace.check();
   }
   {
-    Output<T> dweight(backend.where, s.w_size()), dbias(backend.where, s.k);
+    Output<kernels::Wide<T>> dweight(backend.where, s.w_size()), dbias(backend.where, s.k);
     Workspace workspace(backend.where, table.workspace(s, ConvPass::grad_weight));
     table.grad_weight({}, s, x, dy, dweight.get(), with_bias ? dbias.get() : nullptr, workspace.get());
     results.dweight = dweight.values();

@@ -2,6 +2,7 @@
 // result has to agree as closely as in float32, which a loose tolerance against unrounded factors would not show.
 #pragma once
 
+#include <type_traits>
 #include <vector>
 
 #include "kernels/precision.hpp"
@@ -10,9 +11,11 @@
 
 namespace heddle::test {
 
-/// The precision in which a backend computes when asked for `wish`: only the fast CUDA kernels for float know others.
+/// The precision in which a backend computes when asked for `wish`: only the fast CUDA kernels for float know others, and those
+/// for bf16 no other.
 template <class T, class Table>
 kernels::Precision precision_of(const Backend<Table>& backend, kernels::Precision wish) {
+  if (std::is_same_v<T, BFloat16>) return kernels::Precision::bf16;
   return sizeof(T) == 4 && backend.name == "cuda" ? wish : kernels::Precision::float32;
 }
 
