@@ -1,15 +1,16 @@
 // Depthwise convolution on the GPU. x, dx [n, c, h, w], y, dy [n, k, out_h, out_w], weight [k, 1, kh, kw], k = c * m.
 //
-// Every element of the input serves kh kw products alone, so all is bound by memory: 18 FLOPs for 8 bytes in a 3 x 3 filter,
-// and what matters is to read each element once, in 16-byte accesses. There is no tile in shared memory; a thread's halo is
-// read again through the first cache.
+// Every element of the input serves kh kw products alone, so all is bound by memory: 18 FLOPs for 8 bytes in a 3 x 3 filter
+// (for 4 where activations are bf16), and what matters is to read each element once, in vectors. There is no tile in shared
+// memory; a thread's halo is read again through the first cache.
 //
-// depthwise_rows_kernel, 3 x 3 with stride, dilation and padding 1 and w a multiple of 4, float: a thread computes 4 neighbours
-// in each of 4 rows, from 6 rows of a 16-byte load and two single ones: 18 loads for 16 results. Forward and gradient by x,
-// whose filter is turned round. depthwise_kernel, every other shape: one result a thread. The gradient by x gathers.
-// The gradient by the weights: depthwise_weight_cuda.cuh.
-// naive: one thread a result, summed in double.
+// depthwise_rows_kernel, 3 x 3 with stride, dilation and padding 1 and w a multiple of 4, float and bf16: a thread computes 4
+// neighbours in each of 4 rows, from 6 rows of a load of four and two single ones: 18 loads for 16 results. Forward and
+// gradient by x, whose filter is turned round. depthwise_kernel, every other shape: one result a thread. The gradient by x
+// gathers. The gradient by the weights: depthwise_weight_cuda.cuh. Weights and sums are float where activations are bf16.
+// naive: one thread a result, summed in double; not for bf16.
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/conv/sum_partials_cuda.cuh"
 #include "kernels/depthwise/depthwise_weight_cuda.cuh"
@@ -64,9 +65,10 @@ Depthwise grad_input_of(const ConvShape& s) {
           .turned = true};
 }
 
+template <class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    depthwise_rows_kernel(Depthwise s, std::int64_t count, const float* HD_RESTRICT in, const float* HD_RESTRICT weight,
-                          const float* HD_RESTRICT bias, float* HD_RESTRICT out) {
+    depthwise_rows_kernel(Depthwise s, std::int64_t count, const T* HD_RESTRICT in, const float* HD_RESTRICT weight,
+                          const float* HD_RESTRICT bias, T* HD_RESTRICT out) {
   const std::int64_t i = simt::thread_number();
   if (i >= count) return;
   const int quads = s.out_w / 4, strips = (s.out_h + strip - 1) / strip;
@@ -80,7 +82,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
   for (int r = 0; r < strip; ++r)
     for (int e = 0; e < 4; ++e) sum[r][e] = start;
   for (int input = 0; input < s.inputs; ++input) {
-    const float* const from = in + (plane * s.inputs + input) * size;
+    const T* const from = in + (plane * s.inputs + input) * size;
     float factor[9];
     HD_UNROLL
     for (int t = 0; t < 9; ++t)
@@ -104,72 +106,74 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
       simt::Vec<float, 4> four;
       HD_UNROLL
       for (int e = 0; e < 4; ++e) four[e] = sum[r][e];
-      simt::store_vec(out + out_plane * size + (first + r) * s.out_w + quad * 4, four);
+      simt::store_narrow<4>(out + out_plane * size + (first + r) * s.out_w + quad * 4, four);
     }
 }
 
-// Sum is T in the fast variant, double in the naive one.
+// Sum is Wide<T> in the fast variant, double in the naive one.
 template <class T, class Sum>
-HD_KERNEL void depthwise_kernel(Depthwise s, std::int64_t count, const T* HD_RESTRICT in, const T* HD_RESTRICT weight,
-                                const T* HD_RESTRICT bias, T* HD_RESTRICT out) {
+HD_KERNEL void depthwise_kernel(Depthwise s, std::int64_t count, const T* HD_RESTRICT in, const Wide<T>* HD_RESTRICT weight,
+                                const Wide<T>* HD_RESTRICT bias, T* HD_RESTRICT out) {
   const std::int64_t i = simt::thread_number();
   if (i >= count) return;
   const int q = static_cast<int>(i % s.out_w), p = static_cast<int>(i / s.out_w % s.out_h);
   const std::int64_t out_plane = i / s.out_w / s.out_h, plane = out_plane / s.outputs;
   const int output = static_cast<int>(out_plane % s.outputs), channel = static_cast<int>(plane % s.channels),
             taps = s.kh * s.kw;
-  Sum sum = bias ? bias[channel * s.outputs + output] : T(0);
+  Sum sum = bias ? bias[channel * s.outputs + output] : Wide<T>(0);
   for (int input = 0; input < s.inputs; ++input) {
     const T* const from = in + (plane * s.inputs + input) * s.in_h * s.in_w;
-    const T* const filter = weight + (std::int64_t{channel} * s.inputs * s.outputs + input + output) * taps;
+    const Wide<T>* const filter = weight + (std::int64_t{channel} * s.inputs * s.outputs + input + output) * taps;
     for (int r = 0; r < s.kh; ++r) {
       const int y = p * s.step_h - s.pad_h + r * s.dilation_h;
       if (y < 0 || y % s.up_h || y / s.up_h >= s.in_h) continue;
       for (int t = 0; t < s.kw; ++t) {
         const int x = q * s.step_w - s.pad_w + t * s.dilation_w, tap = r * s.kw + t;
         if (x < 0 || x % s.up_w || x / s.up_w >= s.in_w) continue;
-        sum += Sum{from[y / s.up_h * s.in_w + x / s.up_w]} * Sum{filter[s.turned ? taps - 1 - tap : tap]};
+        sum += Sum{static_cast<Wide<T>>(from[y / s.up_h * s.in_w + x / s.up_w])} * Sum{filter[s.turned ? taps - 1 - tap : tap]};
       }
     }
   }
-  out[i] = static_cast<T>(sum);
+  out[i] = static_cast<T>(static_cast<Wide<T>>(sum));
 }
 
 template <class T>
 std::size_t workspace(const ConvShape& s, ConvPass pass) {
   if (pass != ConvPass::grad_weight) return 0;
-  return static_cast<std::size_t>(plan_weight(s).splits * (s.w_size() + s.k)) * sizeof(T);
+  return static_cast<std::size_t>(plan_weight(s).splits * (s.w_size() + s.k)) * sizeof(Wide<T>);
 }
 
 template <class T>
-void correlate(Stream stream, const Depthwise& s, bool rows, const T* in, const T* weight, const T* bias, T* out) {
+void correlate(Stream stream, const Depthwise& s, bool rows, const T* in, const Wide<T>* weight, const Wide<T>* bias, T* out) {
   const std::int64_t out_planes = std::int64_t{s.planes} * s.outputs;
-  if constexpr (sizeof(T) == 4) {
+  if constexpr (std::is_same_v<Wide<T>, float>) {
     if (rows && simt::is_aligned<4>(in) && simt::is_aligned<4>(out)) {
       const std::int64_t count = out_planes * (s.out_w / 4) * ((s.out_h + strip - 1) / strip);
-      return simt::launch<depthwise_rows_kernel>(simt::blocks_for(count, threads), threads, 0, stream, s, count, in, weight,
-                                                 bias, out);
+      return simt::launch<depthwise_rows_kernel<T>>(simt::blocks_for(count, threads), threads, 0, stream, s, count, in, weight,
+                                                    bias, out);
     }
   }
   const std::int64_t count = out_planes * s.out_h * s.out_w;
-  simt::launch<depthwise_kernel<T, T>>(simt::blocks_for(count, threads), threads, 0, stream, s, count, in, weight, bias, out);
+  simt::launch<depthwise_kernel<T, Wide<T>>>(simt::blocks_for(count, threads), threads, 0, stream, s, count, in, weight, bias,
+                                             out);
 }
 
 template <class T>
-void forward(Stream stream, const ConvShape& s, const T* x, const T* weight, const T* bias, T* y, void*) {
-  correlate(stream, forward_of(s), plain_3x3(s), x, weight, bias, y);
+void forward(Stream stream, const ConvShape& s, const T* x, const Wide<T>* weight, const Wide<T>* bias, T* y, void*) {
+  correlate<T>(stream, forward_of(s), plain_3x3(s), x, weight, bias, y);
 }
 template <class T>
-void grad_input(Stream stream, const ConvShape& s, const T* dy, const T* weight, T* dx, void*) {
+void grad_input(Stream stream, const ConvShape& s, const T* dy, const Wide<T>* weight, T* dx, void*) {
   correlate<T>(stream, grad_input_of(s), plain_3x3(s), dy, weight, nullptr, dx);
 }
 template <class T>
-void grad_weight(Stream stream, const ConvShape& s, const T* x, const T* dy, T* dweight, T* dbias, void* workspace) {
+void grad_weight(Stream stream, const ConvShape& s, const T* x, const T* dy, Wide<T>* dweight, Wide<T>* dbias,
+                 void* workspace) {
   const DepthwiseWeight plan = plan_weight(s);
-  T* const partials = static_cast<T*>(workspace);
-  const SplitSums<T> sums{plan.splits, s.w_size(), s.w_size() + s.k, partials, dweight, dbias};
+  auto* const partials = static_cast<Wide<T>*>(workspace);
+  const SplitSums<Wide<T>> sums{plan.splits, s.w_size(), s.w_size() + s.k, partials, dweight, dbias};
   const unsigned blocks = simt::blocks_for(std::int64_t{plan.splits} * s.k * plan.tap_blocks, 1);
-  if constexpr (sizeof(T) == 4) {
+  if constexpr (std::is_same_v<Wide<T>, float>) {
     if (plain_3x3(s) && simt::is_aligned<4>(x) && simt::is_aligned<4>(dy)) {
       simt::launch<depthwise_weight_kernel<T, true>>(blocks, threads, 0, stream, plan, x, dy, partials);
       return sum_partials(stream, sums);
@@ -218,6 +222,10 @@ const DepthwiseKernels<float>& DepthwiseKernels<float>::cuda(Variant v) {
 template <>
 const DepthwiseKernels<double>& DepthwiseKernels<double>::cuda(Variant v) {
   return v == Variant::naive ? naive<double> : fast<double>;
+}
+template <>
+const DepthwiseKernels<BFloat16>& DepthwiseKernels<BFloat16>::cuda(Variant) {
+  return fast<BFloat16>;
 }
 
 }  // namespace heddle::kernels

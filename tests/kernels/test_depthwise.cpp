@@ -49,28 +49,36 @@ std::vector<ConvShape> shapes() {
   return all;
 }
 
+// Relative to the largest value, beside what storage as T may change of each.
 template <class T> double error(const std::vector<T>& got, const std::vector<double>& want) {
   double worst = 0, scale = 1;
   for (double w : want) scale = std::max(scale, std::abs(w));
   for (std::size_t i = 0; i < want.size(); ++i) {
-    const double difference = std::abs(static_cast<double>(got[i]) - want[i]) / scale;
+    const double value = static_cast<Wide<T>>(got[i]);
+    const double difference = (std::abs(value - want[i]) - storage_error<T> * std::abs(want[i])) / scale;
     if (!(difference <= worst)) worst = difference;
   }
   return worst;
 }
 
+template <class T> std::vector<T> nans(std::int64_t count) {
+  return std::vector<T>(count, static_cast<T>(std::numeric_limits<Wide<T>>::quiet_NaN()));
+}
+
 template <class T> struct Results {
-  std::vector<T> y, dx, dweight, dbias;
+  std::vector<T> y, dx;
+  std::vector<Wide<T>> dweight, dbias;
 };
 template <class T>
-Results<T> run(const Backend<DepthwiseKernels<T>>& b, const ConvShape& s, const std::vector<T>& x, const std::vector<T>& weight,
-               const std::vector<T>& bias, const std::vector<T>& dy, bool with_bias) {
-  const auto nans = [&](std::int64_t count) { return b.buffer(std::vector<T>(count, std::nan(""))); };
+Results<T> run(const Backend<DepthwiseKernels<T>>& b, const ConvShape& s, const std::vector<T>& x,
+               const std::vector<Wide<T>>& weight, const std::vector<Wide<T>>& bias, const std::vector<T>& dy, bool with_bias) {
   const auto space = [&](ConvPass pass) {
     return b.buffer(std::vector<double>(b.table->workspace(s, pass) / sizeof(double) + 1, std::nan("")));
   };
-  auto in = b.buffer(x), w = b.buffer(weight), start = b.buffer(bias), g = b.buffer(dy);
-  auto y = nans(s.y_size()), dx = nans(s.x_size()), dweight = nans(s.w_size()), dbias = nans(s.k);
+  auto in = b.buffer(x), g = b.buffer(dy);
+  auto w = b.buffer(weight), start = b.buffer(bias);
+  auto y = b.buffer(nans<T>(s.y_size())), dx = b.buffer(nans<T>(s.x_size()));
+  auto dweight = b.buffer(nans<Wide<T>>(s.w_size())), dbias = b.buffer(nans<Wide<T>>(s.k));
   auto space0 = space(ConvPass::forward), space1 = space(ConvPass::grad_input), space2 = space(ConvPass::grad_weight);
   b.table->forward({}, s, in, w, with_bias ? start.get() : nullptr, y, space0.get());
   b.table->grad_input({}, s, g, w, dx, space1.get());
@@ -80,18 +88,18 @@ Results<T> run(const Backend<DepthwiseKernels<T>>& b, const ConvShape& s, const 
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("depthwise convolution of every shape agrees with the reference", "[depthwise]", float, double) {
+TEMPLATE_TEST_CASE("depthwise convolution of every shape agrees with the reference", "[depthwise]", float, double, BFloat16) {
   using T = TestType;
-  const double tolerance = 32 * std::numeric_limits<T>::epsilon();
+  const double tolerance = 32 * std::numeric_limits<Wide<T>>::epsilon();
   for (const auto& b : backends<DepthwiseKernels<T>>())
     for (const auto& s : shapes()) {
       INFO(b.name << ": " << str(s));
       REQUIRE((s.depthwise() || s.c == 1));
-      const auto x = made_up<T>(s.x_size(), -1, 1, 1), weight = made_up<T>(s.w_size(), -1, 1, 2), bias = made_up<T>(s.k, -1, 1, 3);
-      const auto dy = made_up<T>(s.y_size(), -1, 1, 4);
+      const auto x = made_up<T>(s.x_size(), -1, 1, 1), dy = made_up<T>(s.y_size(), -1, 1, 4);
+      const auto weight = made_up<Wide<T>>(s.w_size(), -1, 1, 2), bias = made_up<Wide<T>>(s.k, -1, 1, 3);
       for (bool with_bias : {true, false}) {
         const auto got = run(b, s, x, weight, bias, dy, with_bias);
-        const auto want = DepthwiseReference{s}.run(x, weight, with_bias ? bias : std::vector<T>{}, dy);
+        const auto want = DepthwiseReference{s}.run(wide(x), weight, with_bias ? bias : decltype(bias){}, wide(dy));
         CHECK(error(got.y, want.y) < tolerance);
         CHECK(error(got.dx, want.dx) < tolerance);
         CHECK(error(got.dweight, want.dweight) < tolerance);
