@@ -5,18 +5,17 @@
 // threads have neighbouring columns, and what windows share comes from the first cache.
 // 2 x 2 windows with stride 2 on planes that halve, four columns or more: a thread takes two windows, four elements of two
 // rows (bf16: four windows, rows of eight), all accesses vectors.
-// Global average: the mean of a row (reduce_cuda.cu; of bf16 a warp's, here); its gradient fills a plane, 16 bytes a thread.
+// Global average: pool_global_cuda.cuh.
 // naive: a thread an output; backward a thread a plane, which scatters window by window.
 // Bytes: one read of the input, one write of the output (max: and one byte of arg an output). Operations: one a tap.
-#include "kernels/elementwise/elementwise.hpp"
 #include "kernels/pool/pool_2x2_cuda.cuh"
+#include "kernels/pool/pool_global_cuda.cuh"
 #include "kernels/pool/pool_windows.hpp"
 
 namespace heddle::kernels {
 namespace {
 
 constexpr int threads = pool_threads;
-constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;  // elements of a launch
 
 // The shape, the elements (or windows) of a launch, and how to take one's number apart.
 struct Windows {
@@ -141,44 +140,8 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads) pool_average_backward_kernel(Windows g,
   dx[i] = static_cast<T>(total);
 }
 
-// dx[plane, :] = dy[plane] * scale: `runs` of `width` elements a plane, a thread each.
-template <int width, class T>
-HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    pool_spread_kernel(std::uint32_t count, simt::Divider runs, Wide<T> scale, const T* HD_RESTRICT dy, T* HD_RESTRICT dx) {
-  const std::uint32_t i = blockIdx.x * threads + threadIdx.x;
-  if (i >= count) return;
-  const Wide<T> share = static_cast<Wide<T>>(dy[runs.quotient(i)]) * scale;
-  simt::Vec<Wide<T>, width> v;
-  HD_UNROLL
-  for (int j = 0; j < width; ++j) v[j] = share;
-  simt::store_narrow(dx + std::int64_t{i} * width, v);
-}
-
-// y[plane] = mean of x[plane, :]: a warp a plane.
-template <int width, class T>
-HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
-    pool_mean_kernel(std::int64_t planes, std::int64_t inner, const T* HD_RESTRICT x, T* HD_RESTRICT y) {
-  const std::int64_t plane = simt::thread_number() / 32;
-  if (plane >= planes) return;
-  const std::int64_t lane = threadIdx.x % 32;
-  Wide<T> sum = 0;
-  for (std::int64_t i = lane * width; i < inner; i += 32 * width) {
-    const auto v = simt::load_wide<width>(x + plane * inner + i);
-    HD_UNROLL
-    for (int j = 0; j < width; ++j) sum += v[j];
-  }
-  for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_xor_sync(simt::full_warp, sum, offset);
-  if (lane == 0) y[plane] = static_cast<T>(sum / static_cast<Wide<T>>(inner));
-}
-
 // Launches, in parts of whole planes that 32 bits can count
 
-// Calls f(first plane, planes) for parts of no more than `most` elements.
-template <class F>
-void each_planes(std::int64_t planes, std::int64_t plane_size, F&& f) {
-  const std::int64_t step = plane_size < most ? most / (plane_size > 0 ? plane_size : 1) : 1;
-  for (std::int64_t plane = 0; plane < planes; plane += step) f(plane, planes - plane < step ? planes - plane : step);
-}
 std::int64_t in_size(const PoolShape& s) {
   return std::int64_t{s.h} * s.w;
 }
@@ -235,39 +198,6 @@ void max_backward(Stream stream, const PoolShape& s, const T* dy, const std::uin
       launch_runs<pool_max_2x2_backward_kernel<T>>(stream, s, planes, from, arg + first * out_size(s), to);
     else
       launch_places<pool_max_backward_kernel<T>>(stream, s, planes, s.h, s.w, from, arg + first * out_size(s), to);
-  });
-}
-
-template <class T>
-void global_average(Stream stream, std::int64_t planes, std::int64_t inner, const T* x, T* y) {
-  if constexpr (!std::is_same_v<T, BFloat16>) {
-    ReduceKernels<T>::cuda().reduce(stream, Reduce::mean, {planes, inner, 1}, x, y, nullptr);
-  } else {
-    const auto launch = [&]<int width>(std::integral_constant<int, width>) {
-      simt::launch<pool_mean_kernel<width, T>>(simt::blocks_for(planes, threads / 32), threads, 0, stream, planes, inner, x, y);
-    };
-    if (inner % simt::vec_width<T> == 0 && simt::is_aligned<simt::vec_width<T>>(x))
-      launch(std::integral_constant<int, simt::vec_width<T>>{});
-    else
-      launch(std::integral_constant<int, 1>{});
-  }
-}
-
-template <class T>
-void global_average_backward(Stream stream, std::int64_t planes, std::int64_t inner, const T* dy, T* dx) {
-  constexpr int width = simt::vec_width<T>;
-  const bool wide = inner % width == 0 && simt::is_aligned<width>(dx);
-  const std::int64_t runs = wide ? inner / width : inner;
-  each_planes(planes, runs, [&](std::int64_t first, std::int64_t part) {
-    const auto launch = [&]<int w>(std::integral_constant<int, w>) {
-      simt::launch<pool_spread_kernel<w, T>>(simt::blocks_for(part * runs, threads), threads, 0, stream,
-                                             static_cast<std::uint32_t>(part * runs), simt::Divider(runs),
-                                             Wide<T>(1) / static_cast<Wide<T>>(inner), dy + first, dx + first * inner);
-    };
-    if (wide)
-      launch(std::integral_constant<int, width>{});
-    else
-      launch(std::integral_constant<int, 1>{});
   });
 }
 
