@@ -4,14 +4,14 @@
 // x, y, dy, dx [n, c, inner]; mean, rstd, gamma, beta [c]; partial sums [c, splits] in the workspace.
 //
 // The tensor is cut into blocks of one channel (32 neighbouring ones where planes are shorter than eight elements) by a
-// range of images by a part of a plane, about 4,096 elements. The first launch leaves each block's sums in the workspace.
-// In the second, each block first adds up its channel's partial sums, all blocks in the same order, then does the
+// range of images by a part of a plane, about 4,096 elements (of bf16 8,192). The first launch leaves each block's sums in the
+// workspace. In the second, each block first adds up its channel's partial sums, all blocks in the same order, then does the
 // arithmetic on its own elements; the block of a channel's first part also writes what is kept of it. So no third launch
 // waits between the two, and the result is the same to the bit on every device. Behind a convolution the first launch is
 // left out: its tiles' moments are joined instead, 12 bytes for each 256 pixels or so.
 //
-// Variance: a thread sums z - K and (z - K)^2 of about 16 elements in T, K being its first; count, mean and sum of squared
-// distances of threads, then of blocks, are joined in double by Chan, Golub and LeVeque's formula.
+// Variance: a thread sums z - K and (z - K)^2 of about 16 elements (of bf16 32, in float), K being its first; count, mean and sum of
+// squared distances of threads, then of blocks, are joined in double by Chan, Golub and LeVeque's formula.
 //
 // Threads take 4 neighbouring elements where planes are a multiple of 4, and 8 of bf16 where they are one of 8. Bytes: forward
 // 8 read (4 of them from the L2 cache where the tensor fits) and 4 written an element, backward 16 and 4; half of that in bf16,
@@ -179,8 +179,9 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
   });
 }
 
+template <class T>
 std::size_t workspace(const BatchNormShape& s) {
-  const Cut cut = cut_of(s);
+  const Cut cut = cut_of<T>(s);
   return static_cast<std::size_t>(cut.c) * static_cast<std::size_t>(cut.splits) * sizeof(Moments);
 }
 
@@ -209,7 +210,7 @@ template <class T>
 void forward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const Wide<T>* gamma,
              const Wide<T>* beta, Wide<T> eps, const RunningStatistics<Wide<T>>& running, Wide<T>* mean, Wide<T>* rstd, T* y,
              void* workspace) {
-  const Cut cut = cut_of(s);
+  const Cut cut = cut_of<T>(s);
   auto* const partial = static_cast<Moments*>(workspace);
   const std::size_t bytes = simt::SharedBytes().take<Wide<T>>(static_cast<std::size_t>(cut.images)).total;
   with_width<T>(
@@ -225,21 +226,21 @@ void forward_from_moments(Stream stream, const BatchNormShape& s, const NormFusi
                           const PartialMoments<Wide<T>>* moments, int parts, const T* x, const Wide<T>* gamma,
                           const Wide<T>* beta, Wide<T> eps, const RunningStatistics<Wide<T>>& running, Wide<T>* mean,
                           Wide<T>* rstd, T* y) {
-  apply<T>(stream, cut_of(s), fusion, x, gamma, beta,
+  apply<T>(stream, cut_of<T>(s), fusion, x, gamma, beta,
            {.of_conv = moments, .parts = parts, .eps = eps, .running = running, .mean = mean, .rstd = rstd}, y);
 }
 
 template <class T>
 void inference(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const Wide<T>* gamma,
                const Wide<T>* beta, Wide<T> eps, const Wide<T>* mean, const Wide<T>* variance, T* y) {
-  apply<T>(stream, cut_of(s), fusion, x, gamma, beta, {.given_mean = mean, .given_variance = variance, .eps = eps}, y);
+  apply<T>(stream, cut_of<T>(s), fusion, x, gamma, beta, {.given_mean = mean, .given_variance = variance, .eps = eps}, y);
 }
 
 template <class T>
 void backward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, const T* x, const T* dy, const Wide<T>* gamma,
               const Wide<T>* beta, const Wide<T>* mean, const Wide<T>* rstd, bool fixed, T* dx, Wide<T>* dgamma, Wide<T>* dbeta,
               void* workspace) {
-  const Cut cut = cut_of(s);
+  const Cut cut = cut_of<T>(s);
   auto* const partial = static_cast<GradientSums*>(workspace);
   const std::size_t bytes = simt::SharedBytes().take<Wide<T>>(2 * static_cast<std::size_t>(cut.images)).total;
   with_width<T>(
@@ -254,7 +255,7 @@ void backward(Stream stream, const BatchNormShape& s, const NormFusion& fusion, 
 }
 
 template <class T>
-constexpr BatchNormKernels<T> table{workspace, forward<T>, inference<T>, backward<T>, forward_from_moments<T>};
+constexpr BatchNormKernels<T> table{workspace<T>, forward<T>, inference<T>, backward<T>, forward_from_moments<T>};
 
 }  // namespace
 
