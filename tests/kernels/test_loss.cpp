@@ -114,7 +114,7 @@ TEMPLATE_TEST_CASE("extreme logits neither overflow nor lose the answer", "[loss
 TEMPLATE_TEST_CASE("cross-entropy over weights, smoothing, ignored labels and reductions", "[loss]", float, double, BFloat16) {
   using T = TestType;
   for (const auto& backend : backends<LossKernels<T>>())
-    for (const auto& [n, classes] : {std::pair<std::int64_t, std::int64_t>{1, 2}, {7, 10}, {128, 10}, {5000, 10}, {33, 100}})
+    for (const auto& [n, classes] : {std::pair<std::int64_t, std::int64_t>{1, 2}, {7, 10}, {300, 10}, {6600, 10}, {33, 100}})
       for (bool weighted : {false, true})
         for (double smoothing : {0.0, 0.1})
           for (std::int64_t ignore : {-100, 1})
