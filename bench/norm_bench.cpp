@@ -1,5 +1,6 @@
-// Normalization over the layers of the five example systems at batch 128 (compact also at its own 512). Bytes are the least
-// that must move: x and y forward, x, dy and dx backward; "% roofline" holds them against the device's copy bandwidth.
+// Normalization over the layers of the five example systems at batch 128 (compact also at its own 512), on a GPU of bf16
+// activations too. Bytes are the least that must move: x and y forward, x, dy and dx backward; "% roofline" holds them against
+// the device's copy bandwidth.
 #include "bench/support.hpp"
 #include "kernels/norm/norm.hpp"
 
@@ -10,17 +11,25 @@ using namespace heddle::bench;
 namespace {
 
 using Batch = BatchNormKernels<float>;
-using Group = GroupNormKernels<float>;
+
+// The same for kernels of every type: numbers that bf16 has.
+template <class T>
+std::vector<T> made_up_for_all(std::int64_t count, std::uint64_t seed) {
+  std::vector<T> values;
+  for (const BFloat16 v : made_up<BFloat16>(count, -1, 1, seed)) values.push_back(static_cast<T>(static_cast<float>(v)));
+  return values;
+}
 
 // Buffers and constants of one shape.
+template <class T>
 struct Data {
-  Rotating<float> x, dy, y, dx;
+  Rotating<T> x, dy, y, dx;
   Fixed<float> gamma, beta, mean, rstd, dgamma, dbeta, running_mean, running_var;
   Workspace workspace;
 
   Data(Where where, std::int64_t size, std::int64_t rows, std::int64_t affine, std::size_t workspace_bytes, bool cold)
-      : x(where, made_up<float>(size), cold),
-        dy(where, made_up<float>(size, -1, 1, 2), cold),
+      : x(where, made_up_for_all<T>(size, 1), cold),
+        dy(where, made_up_for_all<T>(size, 2), cold),
         y(where, size, cold),
         dx(where, size, cold),
         gamma(where, made_up<float>(affine, 0.5, 1.5)),
@@ -34,28 +43,38 @@ struct Data {
         workspace(where, static_cast<std::int64_t>(workspace_bytes)) {}
 };
 
-void forward(const Batch& k, Stream stream, const BatchNormShape& s, const NormFusion& fusion, const Data& d) {
+template <class T>
+void forward(const BatchNormKernels<T>& k, Stream stream, const BatchNormShape& s, const NormFusion& fusion, const Data<T>& d) {
   k.forward(stream, s, fusion, d.x.next(), d.gamma, d.beta, 1e-5f, {0.1f, d.running_mean, d.running_var}, d.mean, d.rstd,
             d.y.next(), d.workspace);
 }
-void backward(const Batch& k, Stream stream, const BatchNormShape& s, const NormFusion& fusion, const Data& d) {
+template <class T>
+void backward(const BatchNormKernels<T>& k, Stream stream, const BatchNormShape& s, const NormFusion& fusion,
+              const Data<T>& d) {
   k.backward(stream, s, fusion, d.x.next(), d.dy.next(), d.gamma, d.beta, d.mean, d.rstd, false, d.dx.next(), d.dgamma, d.dbeta,
              d.workspace);
 }
-void forward(const Group& k, Stream stream, const GroupNormShape& s, const NormFusion& fusion, const Data& d) {
+template <class T>
+void forward(const GroupNormKernels<T>& k, Stream stream, const GroupNormShape& s, const NormFusion& fusion, const Data<T>& d) {
   const bool affine = s.affine != Affine::none;
   k.forward(stream, s, fusion, d.x.next(), affine ? d.gamma.next() : nullptr, affine ? d.beta.next() : nullptr, 1e-5f, d.mean,
             d.rstd, d.y.next(), d.workspace);
 }
-void backward(const Group& k, Stream stream, const GroupNormShape& s, const NormFusion& fusion, const Data& d) {
+template <class T>
+void backward(const GroupNormKernels<T>& k, Stream stream, const GroupNormShape& s, const NormFusion& fusion,
+              const Data<T>& d) {
   const bool affine = s.affine != Affine::none;
   k.backward(stream, s, fusion, d.x.next(), d.dy.next(), affine ? d.gamma.next() : nullptr, affine ? d.beta.next() : nullptr,
              d.mean, d.rstd, d.dx.next(), affine ? d.dgamma.next() : nullptr, affine ? d.dbeta.next() : nullptr, d.workspace);
 }
 
-void compare(const std::string& name, const std::vector<float>& got, const std::vector<float>& want, double tolerance = 2e-4) {
+template <class T>
+void compare(const std::string& name, const std::vector<T>& got, const std::vector<float>& want, double tolerance = 2e-4) {
   const std::int64_t count = std::ssize(want), step = 1 + count / 1009;
-  for (std::int64_t i = 0; i < count; i += step) require_near(name, got[i], want[i], tolerance);
+  for (std::int64_t i = 0; i < count; i += step) {
+    const double expected = static_cast<double>(want[i]), stored = sizeof(T) == 2 ? 0x1p-8 * std::abs(expected) : 0;
+    require_near(name, static_cast<double>(static_cast<float>(got[i])), expected, tolerance + stored);
+  }
 }
 
 std::int64_t size_of(const BatchNormShape& s) {
@@ -64,20 +83,20 @@ std::int64_t size_of(const BatchNormShape& s) {
 std::int64_t size_of(const GroupNormShape& s) {
   return s.n * s.c * s.inner;
 }
-template <class Shape>
-Data data_of(Where where, const Shape& s, std::size_t workspace, bool cold = false) {
+template <class T, class Shape>
+Data<T> data_of(Where where, const Shape& s, std::size_t workspace, bool cold = false) {
   if constexpr (std::is_same_v<Shape, BatchNormShape>)
     return {where, size_of(s), s.c, s.c, workspace, cold};
   else
     return {where, size_of(s), s.rows(), s.affine_size(), workspace, cold};
 }
 
-// Both passes of a kernel on its first buffers against the naive ones.
-template <class Kernels, class Shape>
-void check(const std::string& layer, const Kernels& k, const Shape& s, const NormFusion& fusion, Data d) {
+// Both passes of a kernel on its first buffers against the naive ones, which know no bf16.
+template <template <class> class Kernels, class T, class Shape>
+void check(const std::string& layer, const Kernels<T>& k, const Shape& s, const NormFusion& fusion, Data<T> d) {
   if (size_of(s) > 1 << 22) return;
-  const Kernels& naive = reference<Kernels>();
-  const Data want = data_of(Where::host, s, naive.workspace(s));
+  const auto& naive = reference<Kernels<float>>();
+  const Data want = data_of<float>(Where::host, s, naive.workspace(s));
   forward(naive, {}, s, fusion, want), backward(naive, {}, s, fusion, want);
   forward(k, {}, s, fusion, d), backward(k, {}, s, fusion, d);
   compare(layer + " forward", d.y.host(), want.y.host());
@@ -87,33 +106,34 @@ void check(const std::string& layer, const Kernels& k, const Shape& s, const Nor
 }
 
 // Forward and backward of a norm; `inner` and n become small on the emulator.
-template <class Kernels, class Shape>
+template <template <class> class Kernels, class T, class Shape>
 void add_norm(const std::string& family, const std::string& layer, const Shape& full, const NormFusion& fusion) {
-  const auto make = [=](const Backend<Kernels>& b, bool back) {
+  const auto make = [=](const Backend<Kernels<T>>& b, bool back) {
     Shape s = full;
     s.n = sized(b, s.n, decltype(s.n){2}), s.inner = sized(b, s.inner, std::int64_t{256});
-    const Kernels& k = *b.table;
-    const Data d = data_of(b.where, s, k.workspace(s), true);
-    check(layer, k, s, fusion, data_of(b.where, s, k.workspace(s)));
+    const Kernels<T>& k = *b.table;
+    const Data d = data_of<T>(b.where, s, k.workspace(s), true);
+    check(layer, k, s, fusion, data_of<T>(b.where, s, k.workspace(s)));
     forward(k, {}, s, fusion, d);  // leaves what backward reads
-    const double bytes = 4.0 * static_cast<double>(size_of(s));
+    const double bytes = sizeof(T) * static_cast<double>(size_of(s));
     if (back) return Ready{{.bytes = 3 * bytes}, [=, &k](Stream stream) { backward(k, stream, s, fusion, d); }};
     return Ready{{.bytes = 2 * bytes}, [=, &k](Stream stream) { forward(k, stream, s, fusion, d); }};
   };
-  add<Kernels>(family + "/forward/" + layer, [=](const Backend<Kernels>& b) { return make(b, false); });
-  add<Kernels>(family + "/backward/" + layer, [=](const Backend<Kernels>& b) { return make(b, true); });
+  add<Kernels<T>>(family + "/forward/" + layer, [=](const Backend<Kernels<T>>& b) { return make(b, false); });
+  add<Kernels<T>>(family + "/backward/" + layer, [=](const Backend<Kernels<T>>& b) { return make(b, true); });
 }
 
 void add_batch_norm(const std::string& layer, const BatchNormShape& full, const NormFusion& fusion) {
-  add_norm<Batch>("batch", layer, full, fusion);
+  add_norm<BatchNormKernels, float>("batch", layer, full, fusion);
+  add_norm<BatchNormKernels, BFloat16>("batch", layer + ", bf16", full, fusion);
   add<Batch>("batch/inference/" + layer, [=](const Backend<Batch>& b) {
     BatchNormShape s = full;
     s.n = sized(b, s.n, 2), s.inner = sized(b, s.inner, std::int64_t{256});
-    const auto infer = [=](const Batch& k, Stream stream, const Data& d) {
+    const auto infer = [=](const Batch& k, Stream stream, const Data<float>& d) {
       k.inference(stream, s, fusion, d.x.next(), d.gamma, d.beta, 1e-5f, d.running_mean, d.running_var, d.y.next());
     };
     const Batch& k = *b.table;
-    const Data d = data_of(b.where, s, 0, true), want = data_of(Where::host, s, 0);
+    const Data d = data_of<float>(b.where, s, 0, true), want = data_of<float>(Where::host, s, 0);
     infer(k, {}, d), infer(reference<Batch>(), {}, want);
     compare(layer + " inference", d.y.host(), want.y.host());
     return Ready{{.bytes = 8.0 * static_cast<double>(size_of(s))}, [=, &k](Stream stream) { infer(k, stream, d); }};
@@ -161,7 +181,8 @@ void add_from_moments(const std::string& layer, const BatchNormShape& full, Norm
       const auto values = moments_of(rows, by_tile, images);
       const int parts = (rows.n + images - 1) / images;
       const Fixed<float> moments(b.where, values);
-      const Data d(b.where, size_of(s), s.c, s.c, 0, true), want(Where::host, size_of(s), s.c, s.c, naive.workspace(s), false);
+      const Data<float> d(b.where, size_of(s), s.c, s.c, 0, true),
+          want(Where::host, size_of(s), s.c, s.c, naive.workspace(s), false);
       const Rotating<float> x(b.where, z), want_x(Where::host, z, false);
       const auto call = [=, &k](Stream stream) {
         NormFusion behind = fusion;
@@ -181,7 +202,8 @@ void add_from_moments(const std::string& layer, const BatchNormShape& full, Norm
 }
 
 void add_group_norm(const std::string& layer, const GroupNormShape& s, const NormFusion& fusion) {
-  add_norm<Group>("group", layer, s, fusion);
+  add_norm<GroupNormKernels, float>("group", layer, s, fusion);
+  add_norm<GroupNormKernels, BFloat16>("group", layer + ", bf16", s, fusion);
 }
 
 }  // namespace
