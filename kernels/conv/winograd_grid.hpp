@@ -57,32 +57,22 @@ class TileBlock {
         masks_(static_cast<int*>(memory)),
         starts_(reinterpret_cast<std::int64_t*>(masks_ + groups * 2 * width)),
         columns_(reinterpret_cast<int*>(starts_ + groups * width * in)) {
-    const int run = grid.run(), step = run / 4;
-    std::int64_t row = begin, image = begin / grid.rows;
-    int row_in_image = static_cast<int>(begin % grid.rows), column = 0;
-    for (int i = 0; i < groups * width / step; ++i) {
-      columns_[i] = 4 * column + grid.shift_w;
-      for (int j = 0; j < in; ++j) {
-        const int y = 4 * row_in_image - grid.pad_h + j;
-        const bool inside = row < end && y >= 0 && y < grid.h;
-        starts_[i * in + j] = inside ? image * channels * grid.area() + std::int64_t{y} * grid.w + columns_[i] : nowhere;
-      }
-      for (int t = i * step; t < (i + 1) * step; ++t) {
-        int* const mask = masks_ + t / width * 2 * width + lane_of(t % width);
-        const int at = column + t - i * step;
-        mask[0] = t % width == 0 || at == 0 ? 0 : -1;
-        mask[width] = t % width == width - 1 || at == grid.columns - 1 ? 0 : -1;
-      }
-      column += step;
-      if (column == grid.columns) {
-        column = 0, ++row;
-        if (++row_in_image == grid.rows) row_in_image = 0, ++image;
-      }
+    const int tiles = groups * width, step = grid.run() / 4;
+    list_starts(channels, begin, end, tiles / step, step);
+    if (in == 4) return;  // outputs have no neighbours
+    // Plain grids' groups are whole rows of tiles, and so all alike.
+    const int different = grid.plain() ? width : tiles;
+    for (int t = 0, at = 0; t < different; ++t, at = at + 1 == grid.columns ? 0 : at + 1) {
+      int* const mask = masks_ + t / width * 2 * width + lane_of(t % width);
+      mask[0] = t % width == 0 || at == 0 ? 0 : -1;
+      mask[width] = t % width == width - 1 || at == grid.columns - 1 ? 0 : -1;
     }
+    for (int t = different; t < tiles; t += width) __builtin_memcpy(masks_ + 2 * t, masks_, 2 * vector_bytes);
   }
 
   const TileGrid& grid() const { return grid_; }
-  /// Of a group's tiles in each lane: all bits set where the tile left (right) of it is the one before (after) it.
+  /// Of a group's tiles in each lane: all bits set where the tile left (right) of it is the one before (after) it. Only of six
+  /// rows of pixels.
   const int* has_left(int group) const { return masks_ + group * 2 * width; }
   const int* has_right(int group) const { return has_left(group) + width; }
   /// Run `i` of all: of each row of pixels, how many elements after the channel's first plane it begins (or nowhere); and
@@ -91,6 +81,25 @@ class TileBlock {
   int column(int i) const { return columns_[i]; }
 
  private:
+  // Rows of tiles from `begin` on, `runs` runs of `step` tiles; those from `end` on are nowhere.
+  void list_starts(int channels, std::int64_t begin, std::int64_t end, int runs, int step) {
+    std::int64_t image = begin / grid_.rows;
+    int row_in_image = static_cast<int>(begin % grid_.rows), i = 0;
+    for (std::int64_t row = begin; i < runs; ++row) {
+      std::int64_t first[in];
+      for (int j = 0; j < in; ++j) {
+        const int y = 4 * row_in_image - grid_.pad_h + j;
+        const bool inside = row < end && y >= 0 && y < grid_.h;
+        first[j] = inside ? image * channels * grid_.area() + std::int64_t{y} * grid_.w : nowhere;
+      }
+      for (int column = 0; column < grid_.columns && i < runs; column += step, ++i) {
+        columns_[i] = 4 * column + grid_.shift_w;
+        for (int j = 0; j < in; ++j) starts_[i * in + j] = first[j] == nowhere ? nowhere : first[j] + columns_[i];
+      }
+      if (++row_in_image == grid_.rows) row_in_image = 0, ++image;
+    }
+  }
+
   const TileGrid& grid_;
   int* masks_;
   std::int64_t* starts_;
