@@ -122,6 +122,33 @@ TEST_CASE("blocks of images: evaluation with batch norm") {
   }
 }
 
+TEST_CASE("blocks of images: what was prepared of weights for one batch serves the next, until they change in any way") {
+  const NoGradGuard guard;
+  const Tensor x = randn({32, 3, 16, 16});
+  const auto build = [] { return nn::Sequential(conv(3, 12), nn::ReLU(), conv(12, 6)); };
+  nn::Sequential net = build(), other = build();
+  std::vector<float> before;
+  const auto check = [&](nn::Module& module) {
+    nn::set_blocks(true);
+    const auto first = module(x).to_vector<float>(), second = module(x).to_vector<float>();
+    nn::set_blocks(false);
+    const auto whole = module(x).to_vector<float>();
+    nn::set_blocks(true);
+    CHECK(first == whole);
+    CHECK(second == whole);
+    CHECK(whole != before);
+    before = whole;
+  };
+  check(net);
+  check(other);
+  check(net);
+  Tensor last = net.named_parameters()[2].second;
+  last.data<float>()[last.numel() - 1] += 1;  // unknown to anybody
+  check(net);
+  last.fill_(0.25);
+  check(net);
+}
+
 TEST_CASE("blocks of images: gradients add up, and a kept graph can be walked again") {
   const Blocks in_training_too;
   auto net = network(group_norm());

@@ -89,7 +89,7 @@ void infer(const ConvInferenceKernels& kernels, const ConvShape& s, const Tensor
   std::optional<Workspace> own;
   const void* prepared;
   if (PreparedWeights* shared = PreparedWeights::current()) {
-    prepared = shared->get(w, bytes, prepare);
+    prepared = shared->get(weight, bytes, prepare);
   } else {
     own.emplace(x.device(), bytes);
     prepare(own->get());

@@ -1,20 +1,61 @@
 #include "heddle/ops/prepared_weights.hpp"
 
+#include <cstring>
 #include <utility>
+
+#include "heddle/autograd/grad_mode.hpp"
 
 namespace heddle::detail {
 namespace {
+
 thread_local PreparedWeights* current_weights = nullptr;
+
+// Bit by bit, since NaN differs from itself.
+bool same(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
+         std::memcmp(a.raw_data(), b.raw_data(), static_cast<std::size_t>(a.numel()) * size_of(a.dtype())) == 0;
 }
 
-const void* PreparedWeights::get(const void* weight, std::size_t bytes, const std::function<void(void*)>& make) {
+}  // namespace
+
+// What the last pass has used; a pass takes all of it, so that it is never shared.
+struct PreparedWeights::Left {
+  std::mutex mutex;
+  Entries entries;
+};
+PreparedWeights::Left& PreparedWeights::left() {
+  static Left instance;
+  return instance;
+}
+
+PreparedWeights::PreparedWeights() {
+  Left& last = left();
+  std::lock_guard lock(last.mutex);
+  entries_.swap(last.entries);
+  for (auto& [memory, entry] : entries_) entry.current = false;
+}
+
+PreparedWeights::~PreparedWeights() {
+  std::erase_if(entries_, [](const auto& item) { return !item.second.current; });
+  Left& last = left();
+  std::lock_guard lock(last.mutex);
+  entries_.swap(last.entries);
+}
+
+const void* PreparedWeights::get(const Tensor& weight, std::size_t bytes, const std::function<void(void*)>& make) {
   std::lock_guard lock(mutex_);
-  Tensor& made = made_[weight];
-  if (!made.defined()) {
-    made = empty({static_cast<std::int64_t>(bytes)}, {.dtype = uint8});
-    make(made.data<std::uint8_t>());
+  Entry& entry = entries_[weight.raw_data()];
+  if (!entry.current) {
+    const auto size = static_cast<std::int64_t>(bytes);
+    if (!entry.made.defined() || entry.made.numel() != size || !same(entry.weight, weight)) {
+      NoGradGuard guard;
+      entry.weight = weight.detach().clone();
+      entry.made = empty({size}, {.dtype = uint8});
+      make(entry.made.data<std::uint8_t>());
+    }
+    entry.current = true;
   }
-  return made.data<std::uint8_t>();
+  return entry.made.data<std::uint8_t>();
 }
 
 PreparedWeights* PreparedWeights::current() {
