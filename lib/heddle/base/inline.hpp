@@ -1,4 +1,4 @@
-// HD_INLINE: for the small functions that a CPU kernel, a CUDA kernel and the emulator share. Internal.
+// HD_INLINE: for the small functions that a CPU kernel, a CUDA kernel and the emulator share.
 //
 // They are always inlined on the CPU, since kernel files are compiled once for each instruction set: a copy left behind as
 // a symbol could be taken by the linker from a file that this machine cannot run.
