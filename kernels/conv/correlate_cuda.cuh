@@ -136,20 +136,18 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(Tile::threads, Tile::blocks)
   const TileOrigin origin{rest / tiles_w / tiles_h * patch.images, rest / tiles_w % tiles_h * patch.tile_h,
                           rest % tiles_w * patch.tile_w};
 
-  const OutTile to{origin, s.n, group * s.out_channels + first_out, s.out_channels - first_out, s.groups * s.out_channels};
-
   const std::int64_t in_image = std::int64_t{s.groups} * s.in_channels * patch.h.in * patch.w.in;
   const T* const in_group = in + std::int64_t{group} * s.in_channels * patch.h.in * patch.w.in;
-  const std::int64_t in_plane = std::int64_t{patch.h.in} * patch.w.in;
   Tile tile(patch);
   if constexpr (std::is_same_v<Stage, Octet>) {
     const Wide<T>* const of_tile = weight + (std::int64_t{group} * s.in_channels * s.out_channels +
                                              std::int64_t{first_out} * (s.turned ? 1 : s.in_channels)) *
                                                 s.taps();
     for (int first_in = 0; first_in < s.in_channels; first_in += s.chunk) {
-      stage_patch_octets<Tile::threads, Tile::in_flight>(patch, origin, s.n, in_group + first_in * in_plane, in_image,
+      stage_patch_octets<Tile::threads, Tile::in_flight>(patch, origin, s.n,
+                                                         in_group + std::int64_t{first_in} * patch.h.in * patch.w.in, in_image,
                                                          s.in_channels - first_in, planes, stages);
-      stage_weight_octets<Tile>(s, of_tile, first_in, to.channels, stages + planes * patch.plane);
+      stage_weight_octets<Tile>(s, of_tile, first_in, s.out_channels - first_out, stages + planes * patch.plane);
       __syncthreads();
       tile.add(s, stages, stages + planes * patch.plane);
       __syncthreads();
@@ -159,8 +157,8 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(Tile::threads, Tile::blocks)
     const auto start = [&](int chunk) {
       const int first_in = chunk * s.chunk;
       T* const stage = stages + chunk % 2 * stage_size;
-      stage_patch<Tile::threads>(patch, origin, s.n, in_group + first_in * in_plane, in_image, s.in_channels - first_in,
-                                 s.chunk, stage);
+      stage_patch<Tile::threads>(patch, origin, s.n, in_group + std::int64_t{first_in} * patch.h.in * patch.w.in, in_image,
+                                 s.in_channels - first_in, s.chunk, stage);
       stage_weights<Tile>(s, weight, group, first_in, first_out, stage + s.chunk * patch.plane);
       simt::cp_async_commit();
     };
@@ -179,6 +177,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(Tile::threads, Tile::blocks)
     }
   }
 
+  const OutTile to{origin, s.n, group * s.out_channels + first_out, s.out_channels - first_out, s.groups * s.out_channels};
   finish_tile(patch, tail, rest, to, bias, tile, exchange, out);
 }
 

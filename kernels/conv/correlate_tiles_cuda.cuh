@@ -1,11 +1,11 @@
 // How correlate_kernel's threads share out a tile of outputs, and how they multiply: on CUDA cores or on tensor cores.
 //
 // A Tile says how many pixels and output channels a block covers, how shared memory is laid out for it (Stage: its elements,
-// of stage_channels channels; weight_row: distance of two taps; planes are bank_rest modulo bank_modulus apart), and keeps
-// its thread's sums. Its pixels are
-// "slots", numbered from 0; pixel(slot) is the pixel's number in the block's tile, and value(slot, i) the sum there for
-// channel(i). Slots come in runs of `run` neighbouring pixels of a row. Lanes whose numbers are equal modulo lane_step have
-// the same channels, and so have warps whose numbers are equal modulo warps_c. Its kind is part of its name (conv_tuning.hpp).
+// of stage_channels channels; blocks: for how many on a multiprocessor registers are bounded, 0 for no bound; weight_row:
+// distance of two taps; planes are bank_rest modulo bank_modulus apart), and keeps its thread's sums. Its pixels are "slots",
+// numbered from 0; pixel(slot) is the pixel's number in the block's tile, and value(slot, i) the sum there for channel(i).
+// Slots come in runs of `run` neighbouring pixels of a row. Lanes whose numbers are equal modulo lane_step have the same
+// channels, and so have warps whose numbers are equal modulo warps_c. Its kind is part of its name (conv_tuning.hpp).
 #pragma once
 
 #include "kernels/conv/conv_tuning.hpp"
@@ -28,7 +28,7 @@ template <class T, int lane_pixels, int lane_channels, int warps_in_c>
 struct VectorTileC {
   static constexpr TileKind kind = TileKind::pixels;
   using Stage = T;
-  static constexpr int stage_channels = 1, blocks = 1;
+  static constexpr int stage_channels = 1, blocks = 0;
   static constexpr int warps_c = warps_in_c, lane_values = lane_channels, lane_step = 1, run = 1;
   static constexpr int threads = 128, warps_p = 4 / warps_c, vector = simt::vec_width<T>;
   static constexpr int pixels = 32 * lane_pixels * warps_p, channels = lane_channels * warps_c, slots = lane_pixels;
@@ -90,7 +90,7 @@ template <int lane_channels, int warps_in_c>
 struct RowTileC {
   static constexpr TileKind kind = TileKind::rows;
   using Stage = float;
-  static constexpr int stage_channels = 1, blocks = 1;
+  static constexpr int stage_channels = 1, blocks = 0;
   static constexpr int warps_c = warps_in_c, lane_values = lane_channels, lane_step = 1, run = 4;
   static constexpr int threads = 128, pixels = 256 * (4 / warps_c), channels = lane_channels * warps_c, slots = 8;
   static constexpr int lane_row = (lane_channels + 3) / 4 * 4;
@@ -188,7 +188,7 @@ template <int pixel_tiles, int channel_tiles>
 struct MatrixTileC : MatrixSumsC<pixel_tiles, channel_tiles> {
   using Sums = MatrixSumsC<pixel_tiles, channel_tiles>;
   using Stage = float;
-  static constexpr int stage_channels = 1, blocks = 1, weight_row = Sums::channels + 4;  // an odd multiple of 4
+  static constexpr int stage_channels = 1, blocks = 0, weight_row = Sums::channels + 4;  // an odd multiple of 4
   static constexpr int depth = 8, bank_modulus = 32, bank_rest = 8;
   static constexpr double cycles = std::max(2 * Sums::products, Sums::loads) / depth;  // of a channel, as above
 

@@ -83,17 +83,6 @@ HD_DEVICE HD_FORCE_INLINE void stage_output_octets(const WeightGradient& s, cons
                                                 });
 }
 
-// What the threads of one unit in six have summed of channel `lane`, from the warp's number on.
-template <int unit>
-HD_DEVICE HD_FORCE_INLINE float sum_of_octets(int octets, const float* sums) {
-  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32, octet = lane / octet_channels;
-  float all = 0;
-  if (octet < octets)
-    for (int i = warp; i < weight_threads / octets; i += weight_warps)
-      all += sums[lane % octet_channels * weight_threads + OctetShare<weight_threads, unit>::thread_of(octets, octet, i)];
-  return all;
-}
-
 template <class Tile, class T>
 HD_KERNEL void HD_LAUNCH_BOUNDS(weight_threads, Tile::blocks)
     grad_weight_kernel(WeightGradient s, const T* HD_RESTRICT x, const T* HD_RESTRICT dy, bool with_bias,
@@ -166,7 +155,9 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(weight_threads, Tile::blocks)
       tile.add(s, stages, x_stage, x_offsets, share, shares);
       __syncthreads();
     }
-    if (with_sums) bias_sum = s.dy_unit == 2 ? sum_of_octets<2>(planes_k, sums) : sum_of_octets<1>(planes_k, sums);
+    if (with_sums)
+      bias_sum = s.dy_unit == 2 ? sum_of_channel<weight_threads, 2>(planes_k, sums)
+                                : sum_of_channel<weight_threads, 1>(planes_k, sums);
   } else {
     const int stage_size = planes_k * s.dy_plane + planes_c * patch.plane;
     const auto start = [&](int t) {

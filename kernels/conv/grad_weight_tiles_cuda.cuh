@@ -1,6 +1,7 @@
 // What one warp of grad_weight_kernel multiplies: `channels_k` x `channels_c` weights of `taps` neighbouring taps, on CUDA
 // cores or on tensor cores, over groups of output_group neighbouring outputs. Shared memory has elements of type Stage, of
-// stage_channels channels; a tile of outputs is filled up to a multiple of group_step groups.
+// stage_channels channels; blocks, as for correlate's tiles, bounds registers; a tile of outputs is filled up to a multiple of
+// group_step groups.
 #pragma once
 
 #include "kernels/conv/conv_tuning.hpp"
@@ -16,7 +17,7 @@ template <class T, int lane_k, int lane_c, int taps_>
 struct VectorTileW {
   static constexpr TileKind kind = TileKind::vector;
   using Stage = T;
-  static constexpr int stage_channels = 1, blocks = 1, group_step = 2;
+  static constexpr int stage_channels = 1, blocks = 0, group_step = 2;
   static constexpr int channels_k = 8 * lane_k, channels_c = 4 * lane_c, taps = taps_, values = lane_k * lane_c * taps;
   static constexpr int output_group = 4, bank_rest = 4;
   static constexpr bool aligned = taps == 3;
@@ -144,7 +145,7 @@ template <int tiles_k, int tiles_c, int taps_>
 struct MatrixTileW : MatrixSumsW<tiles_k, tiles_c, taps_> {
   using Sums = MatrixSumsW<tiles_k, tiles_c, taps_>;
   using Stage = float;
-  static constexpr int stage_channels = 1, blocks = 1, group_step = 2, output_group = 8, bank_rest = 4;
+  static constexpr int stage_channels = 1, blocks = 0, group_step = 2, output_group = 8, bank_rest = 4;
   static constexpr double cycles = std::max(2 * Sums::products, Sums::loads) / 8;
 
   using Sums::Sums;

@@ -122,6 +122,18 @@ HD_DEVICE HD_FORCE_INLINE void stage_octets(const T* HD_RESTRICT in, int stride,
   }
 }
 
+/// Of sums [channel of the thread's octet][thread], those of channel `lane` over every warps-th of its threads, from the warp's
+/// number on.
+template <int threads, int unit>
+HD_DEVICE HD_FORCE_INLINE float sum_of_channel(int octets, const float* sums) {
+  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32, octet = lane / octet_channels;
+  float all = 0;
+  if (octet < octets)
+    for (int i = warp; i < threads / octets; i += threads / 32)
+      all += sums[lane % octet_channels * threads + OctetShare<threads, unit>::thread_of(octets, octet, i)];
+  return all;
+}
+
 /// stage_patch in octets: `in` is the first channel's plane in image 0, of which `channels` exist.
 template <int threads, int in_flight, class T>
 HD_DEVICE HD_FORCE_INLINE void stage_patch_octets(const Patch& p, const TileOrigin& tile, int n, const T* HD_RESTRICT in,
