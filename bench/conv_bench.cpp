@@ -13,8 +13,10 @@ using namespace heddle::bench;
 
 namespace {
 
-using Kernels = ConvKernels;
+using Kernels = Conv2dKernels<float>;
 using Kernel = Backend<Kernels>;
+template <class T>
+using KernelOf = Backend<Conv2dKernels<T>>;
 
 // What can compute a pass on the CPU: the library's own choice, and whatever it chooses from.
 std::vector<Kernel> algorithms(const ConvShape& s, ConvPass pass) {
@@ -34,32 +36,34 @@ std::vector<Kernel> algorithms(const ConvShape& s, ConvPass pass) {
   return all;
 }
 
-Ready make(const std::string& what, const Kernel& kernel, ConvShape s, ConvPass pass) {
+template <class T>
+Ready make(const std::string& what, const KernelOf<T>& kernel, ConvShape s, ConvPass pass) {
   s.n = sized(kernel, s.n, 1), s.h = sized(kernel, s.h, 8), s.w = sized(kernel, s.w, 8);
-  const Kernels& k = *kernel.table;
-  const auto own = conv_operands(kernel.where, s);
+  const auto& k = *kernel.table;
+  const auto own = conv_operands<T>(kernel.where, s);
   const Workspace workspace(kernel.where, static_cast<std::int64_t>(k.workspace(s, pass)));
   own->check(what, k, s, pass, workspace, own->expected(s, pass));
-  return {work_of(s), [=, &k](Stream stream) { own->run(k, stream, s, pass, workspace); }};
+  return {work_of<T>(s), [=, &k](Stream stream) { own->run(k, stream, s, pass, workspace); }};
 }
 
 // What a convolution does for its neighbours: z and its moments for a batch norm, ReLU in between.
-Ready make_to_norm(const std::string& what, const Kernel& kernel, ConvShape s) {
+template <class T>
+Ready make_to_norm(const std::string& what, const KernelOf<T>& kernel, ConvShape s) {
   s.n = sized(kernel, s.n, 1), s.h = sized(kernel, s.h, 8), s.w = sized(kernel, s.w, 8);
-  const Kernels& k = *kernel.table;
-  const auto own = conv_operands(kernel.where, s);
+  const auto& k = *kernel.table;
+  const auto own = conv_operands<T>(kernel.where, s);
   const int parts = k.moment_parts(s, false);
   const Workspace workspace(kernel.where, static_cast<std::int64_t>(k.workspace(s, ConvPass::forward)));
   const Fixed<float> moments(kernel.where, std::int64_t{3} * s.k * parts);
-  const auto run = [=, &k](Stream stream, float* z) {
+  const auto run = [=, &k](Stream stream, T* z) {
     k.forward_to_norm(stream, s, {.relu_before = true}, own->x.next(), own->weight, own->bias, z,
                       reinterpret_cast<PartialMoments<float>*>(moments.next()), workspace);
   };
-  const Fixed<float> out(kernel.where, s.y_size());
+  const Fixed<T> out(kernel.where, s.y_size());
   run({}, out);
   auto expected = own->expected(s, ConvPass::forward);
   for (float& v : expected.values) v = std::max(v, 0.0f);
-  const auto z = out.host(), partial = moments.host();
+  const auto z = test::wide(out.host()), partial = moments.host();
   own->compare(what, s, ConvPass::forward, z, expected);
   const std::int64_t plane = s.y_size() / s.n / s.k;
   for (int channel = 0; channel < s.k; ++channel) {
@@ -67,26 +71,30 @@ Ready make_to_norm(const std::string& what, const Kernel& kernel, ConvShape s) {
     for (std::int64_t i = 0; i < s.n * plane; ++i) sum += z[(i / plane * s.k + channel) * plane + i % plane];
     for (int p = 0; p < parts; ++p)
       joined += double{partial[(channel * parts + p) * 3]} * partial[(channel * parts + p) * 3 + 1];
-    require_near(what + " mean", joined / static_cast<double>(s.n * plane), sum / static_cast<double>(s.n * plane), 1e-4);
+    require_near(what + " mean", joined / static_cast<double>(s.n * plane), sum / static_cast<double>(s.n * plane),
+                 1e-4 + test::storage_error<T>);
   }
-  Work work = work_of(s);
+  Work work = work_of<T>(s);
   work.bytes += 12.0 * s.k * parts;
   return {work, [=](Stream stream) { run(stream, own->y.next()); }};
 }
 
 // Both gradients in one.
-Ready make_gradients(const std::string& what, const Kernel& kernel, ConvShape s) {
+template <class T>
+Ready make_gradients(const std::string& what, const KernelOf<T>& kernel, ConvShape s) {
   s.n = sized(kernel, s.n, 1), s.h = sized(kernel, s.h, 8), s.w = sized(kernel, s.w, 8);
-  const Kernels& k = *kernel.table;
-  const auto own = conv_operands(kernel.where, s);
+  const auto& k = *kernel.table;
+  const auto own = conv_operands<T>(kernel.where, s);
   const Workspace workspace(kernel.where, static_cast<std::int64_t>(k.workspace(s, ConvPass::grad_weight)));
   const auto by_x = own->expected(s, ConvPass::grad_input), by_weight = own->expected(s, ConvPass::grad_weight);
-  const Fixed<float> dx(kernel.where, s.x_size()), dweight(kernel.where, s.w_size()), some_dy(kernel.where, by_weight.some_dy);
+  const Fixed<T> dx(kernel.where, s.x_size()), some_dy(kernel.where, own->stored(by_weight.some_dy));
+  const Fixed<float> dweight(kernel.where, s.w_size());
   k.gradients({}, s, own->x.next(), some_dy, own->weight, dx, dweight, own->dbias, workspace);
-  own->compare(what, s, ConvPass::grad_input, dx.host(), by_x);
+  own->compare(what, s, ConvPass::grad_input, test::wide(dx.host()), by_x);
   own->compare(what, s, ConvPass::grad_weight, dweight.host(), by_weight);
-  Work work = work_of(s);
-  work.flops *= 2, work.bytes += 4.0 * static_cast<double>(s.x_size() + s.w_size());
+  Work work = work_of<T>(s);
+  work.flops *= 2,
+      work.bytes += static_cast<double>(sizeof(T)) * static_cast<double>(s.x_size()) + 4.0 * static_cast<double>(s.w_size());
   return {work, [=, &k](Stream stream) {
             k.gradients(stream, s, own->x.next(), own->dy.next(), own->weight, own->dx.next(), own->dweight, own->dbias,
                         workspace);
@@ -94,15 +102,31 @@ Ready make_gradients(const std::string& what, const Kernel& kernel, ConvShape s)
 }
 
 // What a table has of these two.
-void add_neighbours(const std::string& layer, const Kernel& kernel, const ConvShape& s, const std::string& name) {
+template <class T>
+void add_neighbours(const std::string& layer, const KernelOf<T>& kernel, const ConvShape& s, const std::string& name) {
   if (kernel.table->moment_parts && kernel.table->moment_parts(s, false) > 0) {
     const std::string what = "forward_to_norm/" + layer + "/" + name;
-    add(what, kernel.name, kernel.where, [=] { return make_to_norm(what, kernel, s); });
+    add(what, kernel.name, kernel.where, [=] { return make_to_norm<T>(what, kernel, s); });
   }
   if (kernel.table->gradients) {
     const std::string what = "gradients/" + layer + "/" + name;
-    add(what, kernel.name, kernel.where, [=] { return make_gradients(what, kernel, s); });
+    add(what, kernel.name, kernel.where, [=] { return make_gradients<T>(what, kernel, s); });
   }
+}
+
+// With bfloat16 activations, where there are tables for it.
+void add_bf16_layer([[maybe_unused]] const std::string& layer, [[maybe_unused]] ConvShape s) {
+#if defined(HEDDLE_TEST_CUDA)
+  s.precision = Precision::bf16;
+  if (s.kh > 3) return;
+  for (const auto& kernel : test::backends<Conv2dKernels<BFloat16>>()) {
+    for (ConvPass pass : conv_passes) {
+      const std::string what = std::string(name_of(pass)) + "/" + layer + "/activations in bf16";
+      add(what, kernel.name, kernel.where, [=] { return make<BFloat16>(what, kernel, s, pass); });
+    }
+    add_neighbours<BFloat16>(layer, kernel, s, "activations in bf16");
+  }
+#endif
 }
 
 // On the CPU by each algorithm, elsewhere in each precision.
@@ -110,7 +134,7 @@ void add_layer(const std::string& layer, ConvShape s) {
   for (ConvPass pass : conv_passes) {
     const std::string what = std::string(name_of(pass)) + "/" + layer + "/";
     for (const Kernel& a : algorithms(s, pass))
-      add(what + a.name, "cpu", a.where, [=] { return make(what + a.name, a, s, pass); });
+      add(what + a.name, "cpu", a.where, [=] { return make<float>(what + a.name, a, s, pass); });
     for (const Kernel& kernel : test::backends<Kernels>()) {
       if (kernel.name == "cpu") continue;
       for (Precision precision : conv_precisions) {
@@ -118,7 +142,7 @@ void add_layer(const std::string& layer, ConvShape s) {
         if (test::precision_of<float>(kernel, precision) != precision) continue;
         if (precision != Precision::float32 && s.kh > 3) continue;  // not every tile for tensor cores holds their patches
         const std::string full = what + name_of(precision);
-        add(full, kernel.name, kernel.where, [=, shape = s] { return make(full, kernel, shape, pass); });
+        add(full, kernel.name, kernel.where, [=, shape = s] { return make<float>(full, kernel, shape, pass); });
       }
       s.precision = Precision::float32;
     }
@@ -128,8 +152,9 @@ void add_layer(const std::string& layer, ConvShape s) {
       s.precision = precision;
       if (kernel.name == "cpu naive" || test::precision_of<float>(kernel, precision) != precision) continue;
       if (precision != Precision::float32 && s.kh > 3) continue;
-      add_neighbours(layer, kernel, s, kernel.where == Where::host ? "auto" : name_of(precision));
+      add_neighbours<float>(layer, kernel, s, kernel.where == Where::host ? "auto" : name_of(precision));
     }
+  add_bf16_layer(layer, s);
 }
 
 ConvShape large(int n, int c, int k, int size, int kernel, int stride) {

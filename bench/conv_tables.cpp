@@ -37,35 +37,39 @@ std::string source_of(const ConvTile& t) {
 }
 
 std::string source_of(const TunedConv& line) {
-  return fmt::format("{{{{{}, {}}}, {}, {}, {}, {:.2f}, {:.2f}}},\n", line.device.capability, line.device.multiprocessors,
-                     name_of(line.pass), source_of(line.shape), source_of(line.tile), line.microseconds,
-                     line.estimate_microseconds);
+  return fmt::format("{{{{{}, {}}}, {}, {}, {}, {}, {:.2f}, {:.2f}}},\n", line.device.capability, line.device.multiprocessors,
+                     name_of(line.pass), name_of(line.activations), source_of(line.shape), source_of(line.tile),
+                     line.microseconds, line.estimate_microseconds);
 }
 
 double roofline_percent(const TunedPass& p, const TimedTile& t) {
-  return 1e8 * device_roofline().seconds(work_of(p.shape)) / t.microseconds;
+  return 1e8 * device_roofline().seconds(p.work) / t.microseconds;
 }
 
 }  // namespace
+
+std::string numbers_of(kernels::Activations activations, const ConvShape& s) {
+  return activations == kernels::Activations::in_bfloat16 ? "bf16 activations" : name_of(s.precision);
+}
 
 std::string tuned_table(const Tuning& tuning, std::span<const TunedConv> before) {
   const auto device = kernels::this_device_class();
   std::string others, own;
   for (const TunedConv& line : before) {
     const bool anew = line.device == device && std::any_of(tuning.passes.begin(), tuning.passes.end(), [&](const TunedPass& p) {
-                        return p.pass == line.pass && p.shape == line.shape;
+                        return p.pass == line.pass && p.activations == line.activations && p.shape == line.shape;
                       });
     if (!anew) (line.device == device ? own : others) += source_of(line);
   }
   for (const TunedPass& p : tuning.passes) {
     const TimedTile& kept = p.tiles[p.kept];
-    own += source_of(TunedConv{device, p.pass, p.shape, kept.tile, kept.microseconds, p.tiles[0].microseconds});
+    own += source_of(TunedConv{device, p.pass, p.activations, p.shape, kept.tile, kept.microseconds, p.tiles[0].microseconds});
   }
   return fmt::format(
       R"(// The tiles kept for convolutions on a GPU (kernels/conv/conv_tuning.hpp). `bench/conv_tune --device cuda --write FILE` makes
 // this file anew.
 //
-// {{compute capability, multiprocessors}}, pass, shape, {{tile}}, microseconds a call, those of the estimate's choice
+// {{compute capability, multiprocessors}}, pass, activations, shape, {{tile}}, microseconds a call, those of the estimate's choice
 //
 // {{{}, {}}}: {}{}{}
 {}{})",
@@ -79,7 +83,6 @@ std::string tuning_json(const Tuning& tuning) {
   for (const auto& [what, value] : device_roofline().described()) all["roofline"][what] = value;
   all["passes"] = nlohmann::ordered_json::array();
   for (const TunedPass& p : tuning.passes) {
-    const Work work = work_of(p.shape);
     nlohmann::ordered_json tiles;
     for (const TimedTile& t : p.tiles)
       tiles.push_back({{"tile", t.tile.str()},
@@ -88,10 +91,10 @@ std::string tuning_json(const Tuning& tuning) {
                        {"estimated cycles", t.cycles}});
     all["passes"].push_back({{"layer", p.layer},
                              {"pass", name_of(p.pass)},
-                             {"precision", name_of(p.shape.precision)},
+                             {"numbers", numbers_of(p.activations, p.shape)},
                              {"batch", p.shape.n},
-                             {"flops", work.flops},
-                             {"bytes", work.bytes},
+                             {"flops", p.work.flops},
+                             {"bytes", p.work.bytes},
                              {"kept", p.tiles[p.kept].tile.str()},
                              {"estimate", p.tiles[0].tile.str()},
                              {"tiles", tiles}});
@@ -106,7 +109,7 @@ std::string tuning_markdown(const Tuning& tuning) {
   text +=
       " Microseconds of one call, operands from device memory; gain is the time of the\nestimate's choice over that of the "
       "tile "
-      "that is kept.\n\n| layer | batch | pass | precision | kept | us | % of roofline | estimate's choice | us | gain | "
+      "that is kept.\n\n| layer | batch | pass | numbers | kept | us | % of roofline | estimate's choice | us | gain | "
       "others, us |\n|---|---|---|---|---|---|---|---|---|---|---|\n";
   for (const TunedPass& p : tuning.passes) {
     const TimedTile &kept = p.tiles[p.kept], &estimate = p.tiles[0];
@@ -115,7 +118,7 @@ std::string tuning_markdown(const Tuning& tuning) {
       if (i != p.kept)
         others += fmt::format("{}{} {:.2f}", others.empty() ? "" : ", ", p.tiles[i].tile.str(), p.tiles[i].microseconds);
     text += fmt::format("| {} | {} | {} | {} | {} | {:.2f} | {:.0f} | {} | {:.2f} | {:.2f} | {} |\n", p.layer, p.shape.n,
-                        name_of(p.pass), name_of(p.shape.precision), kept.tile.str(), kept.microseconds,
+                        name_of(p.pass), numbers_of(p.activations, p.shape), kept.tile.str(), kept.microseconds,
                         roofline_percent(p, kept), p.kept == 0 ? "the same" : estimate.tile.str(), estimate.microseconds,
                         estimate.microseconds / kept.microseconds, others);
   }

@@ -18,7 +18,9 @@ struct TimedTile {
 struct TunedPass {
   std::string layer;
   ConvPass pass = ConvPass::forward;
+  kernels::Activations activations = kernels::Activations::in_float32;
   ConvShape shape;
+  Work work;
   std::vector<TimedTile> tiles;
   std::size_t kept = 0;
 };
@@ -27,6 +29,9 @@ struct Tuning {
   bool emulated = false;
   std::vector<TunedPass> passes;
 };
+
+/// "float32", "tf32", "bf16", or "bf16 activations".
+std::string numbers_of(kernels::Activations, const ConvShape&);
 
 /// kernels/conv/conv_tuned.inc with these choices for the present device; `before`'s lines remain where nothing is measured
 /// anew.

@@ -1,10 +1,11 @@
 // conv_tune: which tile is the fastest for each convolution of the thirteen systems on this GPU, for the table that the
 // library keeps (kernels/conv/conv_tuning.hpp).
 //
-// Every layer, pass and precision is computed with every tile that serves it: each result is held against the naive CPU
-// kernels', each tile timed as in a recorded step, on operands that rotate through more memory than the second-level cache
-// holds (device_clock.hpp). The fastest ones are timed once more, in turns. The estimate's choice stays where no other one is
-// faster by the margin. Files are written anew after each layer, so that a run that is cut short leaves what it has.
+// Every layer and pass is computed in each precision, and with bfloat16 activations, with every tile that serves it: each
+// result is held against the naive CPU kernels', each tile timed as in a recorded step, on operands that rotate through more
+// memory than the second-level cache holds (device_clock.hpp). The fastest ones are timed once more, in turns. The estimate's
+// choice stays where no other one is faster by the margin. Files are written anew after each layer, so that a run that is cut
+// short leaves what it has.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -18,7 +19,7 @@
 
 using namespace heddle;
 using namespace heddle::bench;
-using kernels::TunedConv;
+using kernels::Activations;
 using kernels::UseTunedConvs;
 
 namespace {
@@ -30,17 +31,21 @@ struct Options {
   bool list = false;
 };
 
+template <class T>
+constexpr Activations activations_of = std::is_same_v<T, float> ? Activations::in_float32 : Activations::in_bfloat16;
+
 // One tile at work: while it is made, convolutions take it.
 class Candidate {
  public:
-  Candidate(const std::string& what, const std::shared_ptr<ConvOperands>& operands, const ConvShape& shape, ConvPass pass,
-            const kernels::ConvCandidate& c, const ConvOperands::Expected& expected)
+  template <class T>
+  Candidate(const std::string& what, const std::shared_ptr<ConvOperands<T>>& operands, const ConvShape& shape, ConvPass pass,
+            const kernels::ConvCandidate& c, const typename ConvOperands<T>::Expected& expected)
       : timed{c.tile, c.cycles, 1e30} {
-    const UseTunedConvs guard({{kernels::this_device_class(), pass, shape, c.tile}});
-    const ConvKernels& k = ConvKernels::cuda();
+    const UseTunedConvs guard({{kernels::this_device_class(), pass, activations_of<T>, shape, c.tile}});
+    const auto& k = kernels::Conv2dKernels<T>::cuda();
     const Workspace workspace(Where::device, static_cast<std::int64_t>(k.workspace(shape, pass)));
     operands->check(what + ", " + c.tile.str(), k, shape, pass, workspace, expected);
-    ready_ = {work_of(shape), [=, &k](Stream stream) { operands->run(k, stream, shape, pass, workspace); }};
+    ready_ = {work_of<T>(shape), [=, &k](Stream stream) { operands->run(k, stream, shape, pass, workspace); }};
     clock_ = std::make_unique<DeviceClock>(ready_);
   }
   void time() { timed.microseconds = std::min(timed.microseconds, 1e6 * clock_->seconds() / clock_->calls()); }
@@ -52,13 +57,14 @@ class Candidate {
   std::unique_ptr<DeviceClock> clock_;
 };
 
-TunedPass tune(const std::string& layer, const std::shared_ptr<ConvOperands>& operands, const ConvShape& shape, ConvPass pass,
-               double margin) {
-  const std::string what = fmt::format("{}/{}/{}", name_of(pass), layer, name_of(shape.precision));
+template <class T>
+TunedPass tune(const std::string& layer, const std::shared_ptr<ConvOperands<T>>& operands, const ConvShape& shape,
+               ConvPass pass, double margin) {
+  const std::string what = fmt::format("{}/{}/{}", name_of(pass), layer, numbers_of(activations_of<T>, shape));
   const auto expected = operands->expected(shape, pass);
   const int rounds = simt::is_emulated() ? 1 : 3;
   std::vector<Candidate> all;
-  for (const auto& c : kernels::conv_candidates(shape, pass)) {
+  for (const auto& c : kernels::conv_candidates(shape, pass, activations_of<T>)) {
     all.emplace_back(what, operands, shape, pass, c, expected);
     for (int i = 0; i < rounds; ++i) all.back().time();
   }
@@ -69,7 +75,7 @@ TunedPass tune(const std::string& layer, const std::shared_ptr<ConvOperands>& op
     for (Candidate& c : all)
       if (&c == &all[0] || c.timed.microseconds < 1.1 * fastest) c.time();
 
-  TunedPass result{layer, pass, shape, {}, 0};
+  TunedPass result{layer, pass, activations_of<T>, shape, work_of<T>(shape), {}, 0};
   for (const Candidate& c : all) result.tiles.push_back(c.timed);
   const auto best = std::min_element(result.tiles.begin(), result.tiles.end(),
                                      [](const auto& a, const auto& b) { return a.microseconds < b.microseconds; });
@@ -106,19 +112,46 @@ void write(const Options& options, const Tuning& tuning) {
   if (!options.markdown.empty()) write_file(options.markdown, tuning_markdown(tuning));
 }
 
+// What there is to choose a tile for: float activations in each precision, and bfloat16 ones.
+struct Numbers {
+  Activations activations;
+  Precision precision;
+};
+constexpr Numbers all_numbers[] = {{Activations::in_float32, Precision::float32},
+                                   {Activations::in_float32, Precision::tf32},
+                                   {Activations::in_float32, Precision::bf16},
+                                   {Activations::in_bfloat16, Precision::bf16}};
+
 // What each shape takes now.
 void list(const std::vector<Layer>& layers) {
   for (const Layer& layer : layers)
-    for (Precision precision : conv_precisions)
+    for (const auto& [activations, precision] : all_numbers)
       for (ConvPass pass : conv_passes) {
         ConvShape s = layer.shape;
         s.precision = precision;
-        const auto kept = kernels::kept_tile(s, pass);
-        const auto candidates = kernels::conv_candidates(s, pass);
+        const auto kept = kernels::kept_tile(s, pass, activations);
+        const auto candidates = kernels::conv_candidates(s, pass, activations);
         const std::string tile = kept ? kept->str() : candidates.empty() ? "the naive kernel" : candidates[0].tile.str();
-        fmt::print("{}, batch {}, {}, {}: {} ({}, of {})\n", layer.name, s.n, name_of(pass), name_of(precision), tile,
+        fmt::print("{}, batch {}, {}, {}: {} ({}, of {})\n", layer.name, s.n, name_of(pass), numbers_of(activations, s), tile,
                    kept ? "kept" : "by the estimate", candidates.size());
       }
+}
+
+template <class T>
+void tune_layer(const Layer& layer, double margin, Tuning& tuning) {
+  const auto operands = std::make_shared<ConvOperands<T>>(Where::device, layer.shape);
+  for (const auto& [activations, precision] : all_numbers) {
+    if (activations != activations_of<T>) continue;
+    for (ConvPass pass : conv_passes) {
+      ConvShape s = layer.shape;
+      s.precision = precision;
+      tuning.passes.push_back(tune(layer.name, operands, s, pass, margin));
+      const TunedPass& p = tuning.passes.back();
+      fmt::print("{}, batch {}, {}, {}: {} takes {:.2f} us, the estimate's choice {:.2f} us\n", layer.name, s.n, name_of(pass),
+                 numbers_of(activations, s), p.tiles[p.kept].tile.str(), p.tiles[p.kept].microseconds, p.tiles[0].microseconds);
+      std::fflush(stdout);
+    }
+  }
 }
 
 void run(const Options& options) {
@@ -134,18 +167,8 @@ void run(const Options& options) {
                 simt::is_emulated(),
                 {}};
   for (const Layer& layer : layers) {
-    const auto operands = std::make_shared<ConvOperands>(Where::device, layer.shape);
-    for (Precision precision : conv_precisions)
-      for (ConvPass pass : conv_passes) {
-        ConvShape s = layer.shape;
-        s.precision = precision;
-        tuning.passes.push_back(tune(layer.name, operands, s, pass, options.margin));
-        const TunedPass& p = tuning.passes.back();
-        fmt::print("{}, batch {}, {}, {}: {} takes {:.2f} us, the estimate's choice {:.2f} us\n", layer.name, s.n,
-                   name_of(pass), name_of(precision), p.tiles[p.kept].tile.str(), p.tiles[p.kept].microseconds,
-                   p.tiles[0].microseconds);
-        std::fflush(stdout);
-      }
+    tune_layer<float>(layer, options.margin, tuning);
+    tune_layer<BFloat16>(layer, options.margin, tuning);
     write(options, tuning);
   }
 }

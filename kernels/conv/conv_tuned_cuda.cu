@@ -19,6 +19,7 @@
 namespace heddle::kernels {
 namespace {
 
+using enum Activations;
 using enum ConvPass;
 using enum Precision;
 using enum TileKind;
@@ -27,10 +28,12 @@ constexpr std::initializer_list<TunedConv> compiled_in = {
 #include HEDDLE_CONV_TUNED
 };
 
-using Key = std::array<int, 16>;
-Key key_of(const ConvShape& s, ConvPass pass) {
+using Key = std::array<int, 17>;
+Key key_of(const ConvShape& s, ConvPass pass, Activations activations) {
+  const Precision products = activations == in_bfloat16 ? bf16 : s.precision;
   return {static_cast<int>(pass),
-          static_cast<int>(s.precision),
+          static_cast<int>(activations),
+          static_cast<int>(products),
           s.n,
           s.c,
           s.h,
@@ -55,9 +58,9 @@ Choices choices_among(const Lines& lines) {
   const DeviceClass device = this_device_class();
   for (const TunedConv& line : lines) {
     if (line.device != device) continue;
-    if (!is_conv_tile(line.tile, line.pass, line.shape.precision))
+    if (!is_conv_tile(line.tile, line.pass, line.activations, line.shape.precision))
       fail("conv tiles", "expected a tile that there is for this pass and precision, got " + line.tile.str());
-    all.emplace_back(key_of(line.shape, line.pass), line.tile);
+    all.emplace_back(key_of(line.shape, line.pass, line.activations), line.tile);
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return all;
@@ -101,10 +104,10 @@ std::span<const TunedConv> tuned_convs() {
   return {compiled_in.begin(), compiled_in.size()};
 }
 
-std::optional<ConvTile> kept_tile(const ConvShape& shape, ConvPass pass) {
+std::optional<ConvTile> kept_tile(const ConvShape& shape, ConvPass pass, Activations activations) {
   const Choices& all = choices();
   if (all.empty()) return {};
-  const Key key = key_of(shape, pass);
+  const Key key = key_of(shape, pass, activations);
   const auto at = std::lower_bound(all.begin(), all.end(), key, [](const auto& a, const Key& b) { return a.first < b; });
   if (at == all.end() || at->first != key) return {};
   return at->second;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <type_traits>
 #include <vector>
 
 #include "heddle/base/error.hpp"
@@ -11,6 +12,7 @@
 #include "tests/support/conv_run.hpp"
 #include "tests/support/reference_conv.hpp"
 #include "tests/support/rounded.hpp"
+#include "tests/support/values.hpp"
 
 namespace heddle::test {
 namespace {
@@ -36,8 +38,16 @@ std::vector<ConvShape> shapes() {
   return all;
 }
 
+template <class T = float>
+constexpr Activations stored = std::is_same_v<T, float> ? Activations::in_float32 : Activations::in_bfloat16;
+
+template <class T = float>
 TunedConv line_of(const ConvShape& s, ConvPass pass, const ConvTile& tile) {
-  return {this_device_class(), pass, s, tile};
+  return {this_device_class(), pass, stored<T>, s, tile};
+}
+template <class T = float>
+std::vector<ConvCandidate> candidates_of(const ConvShape& s, ConvPass pass) {
+  return conv_candidates(s, pass, stored<T>);
 }
 
 // One pass on the GPU: its results, and the kernels that were launched.
@@ -45,63 +55,73 @@ struct Ran {
   std::vector<float> values;
   std::vector<std::string> kernels;
 };
-Ran ran(ConvData<float>& data, ConvPass pass) {
+template <class T>
+Ran ran(ConvData<T>& data, ConvPass pass) {
   const ConvShape& s = data.shape;
-  const auto& table = Conv2dKernels<float>::cuda();
-  Buffer<float> x(Where::device, data.x), weight(Where::device, data.weight), bias(Where::device, data.bias),
-      dy(Where::device, data.dy);
+  const auto& table = Conv2dKernels<T>::cuda();
+  Buffer<T> x(Where::device, data.x), dy(Where::device, data.dy);
+  Buffer<float> weight(Where::device, data.weight), bias(Where::device, data.bias);
   Workspace workspace(Where::device, table.workspace(s, pass));
-  Output<float> out(Where::device, pass == ConvPass::forward      ? s.y_size()
-                                   : pass == ConvPass::grad_input ? s.x_size()
-                                                                  : s.w_size());
-  Output<float> dbias(Where::device, s.k);
+  Output<T> out(Where::device, pass == ConvPass::forward ? s.y_size() : s.x_size());
+  Output<float> dweight(Where::device, s.w_size()), dbias(Where::device, s.k);
   simt::begin_launch_log();
   if (pass == ConvPass::forward) table.forward({}, s, x, weight, bias, out.get(), workspace.get());
   if (pass == ConvPass::grad_input) table.grad_input({}, s, dy, weight, out.get(), workspace.get());
-  if (pass == ConvPass::grad_weight) table.grad_weight({}, s, x, dy, out.get(), dbias.get(), workspace.get());
+  if (pass == ConvPass::grad_weight) table.grad_weight({}, s, x, dy, dweight.get(), dbias.get(), workspace.get());
   Ran r{{}, simt::end_launch_log()};
-  r.values = out.values();
+  r.values = pass == ConvPass::grad_weight ? dweight.values() : wide(out.values());
   workspace.check();
   return r;
 }
 
-ConvReference reference_of(const ConvData<float>& data, ConvPass pass) {
+template <class T>
+ConvReference reference_of(const ConvData<T>& data, ConvPass pass) {
   const ConvShape& s = data.shape;
-  const auto x = rounded(data.x, s.precision), weight = rounded(data.weight, s.precision), dy = rounded(data.dy, s.precision);
+  const Precision precision = std::is_same_v<T, float> ? s.precision : Precision::bf16;
+  const auto x = rounded(wide(data.x), precision), weight = rounded(data.weight, precision),
+             dy = rounded(wide(data.dy), precision);
   if (pass == ConvPass::forward) return reference_forward(s, x, weight, data.bias.data());
   return pass == ConvPass::grad_input ? reference_grad_input(s, dy, weight) : reference_grad_weight(s, x, dy);
 }
 
-void require_close(const std::vector<float>& got, const ConvReference& want) {
+// storage: by how much, relative to its size, a number may differ for being stored.
+void require_close(const std::vector<float>& got, const ConvReference& want, double storage = 0) {
   REQUIRE(got.size() == want.value.size());
   const double allowed = 3e-6 * *std::max_element(want.magnitude.begin(), want.magnitude.end());
   for (std::size_t i = 0; i < got.size(); ++i)
-    if (!(std::fabs(got[i] - want.value[i]) <= allowed))
+    if (!(std::fabs(got[i] - want.value[i]) <= allowed + storage * std::fabs(want.value[i])))
       FAIL("element " << i << ": expected " << want.value[i] << ", got " << got[i]);
+}
+
+template <class T>
+void check_candidates(const ConvShape& s) {
+  ConvData<T> data(s);
+  for (ConvPass pass : passes) {
+    INFO(name_of(stored<T>) << ", pass " << static_cast<int>(pass) << ", precision " << static_cast<int>(s.precision) << ", "
+                            << describe(s));
+    const auto candidates = candidates_of<T>(s, pass);
+    REQUIRE(candidates.size() >= 2);
+    const auto want = reference_of(data, pass);
+    std::set<std::string> kernels, tiles;
+    for (const ConvCandidate& c : candidates) {
+      INFO(c.tile.str());
+      CHECK(is_conv_tile(c.tile, pass, stored<T>, s.precision));
+      const UseTunedConvs guard({line_of<T>(s, pass, c.tile)});
+      const Ran r = ran(data, pass);
+      require_close(r.values, want, pass == ConvPass::grad_weight ? 0 : storage_error<T>);
+      kernels.insert(r.kernels.at(0));
+      tiles.insert(ConvTile{c.tile.kind, c.tile.height, c.tile.width, c.tile.taps}.str());
+    }
+    CHECK(kernels.size() == tiles.size());
+  }
 }
 
 }  // namespace
 
 TEST_CASE("conv tiles: every candidate computes the convolution, each by a kernel of its own", "[conv][tiles]") {
   for (const ConvShape& s : shapes()) {
-    ConvData<float> data(s);
-    for (ConvPass pass : passes) {
-      INFO("pass " << static_cast<int>(pass) << ", precision " << static_cast<int>(s.precision) << ", " << describe(s));
-      const auto candidates = conv_candidates(s, pass);
-      REQUIRE(candidates.size() >= 2);
-      const auto want = reference_of(data, pass);
-      std::set<std::string> kernels, tiles;
-      for (const ConvCandidate& c : candidates) {
-        INFO(c.tile.str());
-        CHECK(is_conv_tile(c.tile, pass, s.precision));
-        const UseTunedConvs guard({line_of(s, pass, c.tile)});
-        const Ran r = ran(data, pass);
-        require_close(r.values, want);
-        kernels.insert(r.kernels.at(0));
-        tiles.insert(ConvTile{c.tile.kind, c.tile.height, c.tile.width, c.tile.taps}.str());
-      }
-      CHECK(kernels.size() == tiles.size());
-    }
+    check_candidates<float>(s);
+    if (s.precision == Precision::bf16) check_candidates<BFloat16>(s);
   }
 }
 
@@ -111,7 +131,7 @@ TEST_CASE("conv tiles: the first candidate is what is taken where nothing is kep
       ConvData<float> data(s);
       const UseTunedConvs nothing({});
       const Ran plain = ran(data, pass);
-      const UseTunedConvs guard({line_of(s, pass, conv_candidates(s, pass)[0].tile)});
+      const UseTunedConvs guard({line_of(s, pass, candidates_of(s, pass)[0].tile)});
       const Ran kept = ran(data, pass);
       CHECK(kept.kernels == plain.kernels);
       CHECK(kept.values == plain.values);
@@ -123,7 +143,7 @@ TEST_CASE("conv tiles: splits are a choice too", "[conv][tiles]") {
   ConvData<float> data(s);
   const auto want = reference_of(data, ConvPass::grad_weight);
   std::set<std::size_t> sizes;
-  for (const ConvCandidate& c : conv_candidates(s, ConvPass::grad_weight)) {
+  for (const ConvCandidate& c : candidates_of(s, ConvPass::grad_weight)) {
     if (c.tile.kind != TileKind::vector || c.tile.height != 8) continue;
     const UseTunedConvs guard({line_of(s, ConvPass::grad_weight, c.tile)});
     sizes.insert(Conv2dKernels<float>::cuda().workspace(s, ConvPass::grad_weight));
@@ -135,7 +155,7 @@ TEST_CASE("conv tiles: splits are a choice too", "[conv][tiles]") {
 TEST_CASE("conv tiles: a choice holds for its device, shape, pass and precision alone", "[conv][tiles]") {
   const ConvShape s = shapes()[1];
   ConvData<float> data(s);
-  const ConvTile other = conv_candidates(s, ConvPass::forward)[1].tile;
+  const ConvTile other = candidates_of(s, ConvPass::forward)[1].tile;
   const UseTunedConvs nothing({});
   const auto plain = ran(data, ConvPass::forward).kernels;
   const auto taken = [&](const TunedConv& line) {
@@ -159,6 +179,8 @@ TEST_CASE("conv tiles: a choice holds for its device, shape, pass and precision 
   elsewhere = line;
   elsewhere.shape.dilation_w += 1;
   CHECK_FALSE(taken(elsewhere));
+  elsewhere = line_of<BFloat16>(s, ConvPass::forward, {TileKind::matrix, 256, 8});
+  CHECK_FALSE(taken(elsewhere));
   elsewhere = line_of(s, ConvPass::forward, {TileKind::matrix, 256, 8});
   elsewhere.shape.precision = Precision::tf32;
   CHECK_FALSE(taken(elsewhere));
@@ -167,12 +189,28 @@ TEST_CASE("conv tiles: a choice holds for its device, shape, pass and precision 
   for (int n = 1; n < 40; ++n) {
     many.push_back(line);
     many.back().shape.n = n;
-    if (n != s.n) many.back().tile = conv_candidates(s, ConvPass::forward)[0].tile;
+    if (n != s.n) many.back().tile = candidates_of(s, ConvPass::forward)[0].tile;
   }
   std::reverse(many.begin(), many.end());
   const UseTunedConvs guard(many);
-  CHECK(kept_tile(s, ConvPass::forward) == other);
-  CHECK_FALSE(kept_tile(s, ConvPass::grad_weight).has_value());
+  CHECK(kept_tile(s, ConvPass::forward, Activations::in_float32) == other);
+  CHECK_FALSE(kept_tile(s, ConvPass::forward, Activations::in_bfloat16).has_value());
+  CHECK_FALSE(kept_tile(s, ConvPass::grad_weight, Activations::in_float32).has_value());
+}
+
+// bfloat16 is multiplied as bf16, whatever the shape's precision says: a line holds for all of them.
+TEST_CASE("conv tiles: a choice for bfloat16 activations", "[conv][tiles]") {
+  ConvShape s = shapes()[1];
+  const UseTunedConvs guard({line_of<BFloat16>(s, ConvPass::forward, {TileKind::matrix, 256, 24})});
+  std::set<std::string> kernels;
+  for (Precision precision : {Precision::float32, Precision::tf32, Precision::bf16}) {
+    s.precision = precision;
+    CHECK(kept_tile(s, ConvPass::forward, Activations::in_bfloat16) == ConvTile{TileKind::matrix, 256, 24});
+    CHECK_FALSE(kept_tile(s, ConvPass::forward, Activations::in_float32).has_value());
+    ConvData<BFloat16> data(s);
+    kernels.insert(ran(data, ConvPass::forward).kernels.at(0));
+  }
+  CHECK(kernels.size() == 1);
 }
 
 TEST_CASE("conv tiles: one that does not serve the shape leaves it to the estimate", "[conv][tiles]") {
@@ -194,7 +232,7 @@ TEST_CASE("conv tiles: one that there is not is refused", "[conv][tiles]") {
                                                  {ConvPass::grad_weight, {TileKind::rows, 256, 32}}};
   for (const auto& [pass, tile] : wrong) {
     INFO(tile.str());
-    CHECK_FALSE(is_conv_tile(tile, pass, s.precision));
+    CHECK_FALSE(is_conv_tile(tile, pass, Activations::in_float32, s.precision));
     const std::vector<TunedConv> lines{line_of(s, pass, tile)};
     try {
       const UseTunedConvs guard(lines);
@@ -211,7 +249,7 @@ TEST_CASE("conv tiles: neighbours go with a kept choice", "[conv][tiles][norm]")
   ConvData<float> data(s);
   const auto& table = Conv2dKernels<float>::cuda();
   std::set<int> parts_seen;
-  for (const ConvCandidate& c : conv_candidates(s, ConvPass::forward)) {
+  for (const ConvCandidate& c : candidates_of(s, ConvPass::forward)) {
     INFO(c.tile.str());
     const UseTunedConvs guard({line_of(s, ConvPass::forward, c.tile)});
     Buffer<float> x(Where::device, data.x), weight(Where::device, data.weight), bias(Where::device, data.bias);
@@ -229,10 +267,10 @@ TEST_CASE("conv tiles: neighbours go with a kept choice", "[conv][tiles][norm]")
     }
   }
   CHECK(parts_seen.size() >= 2);
-  for (const ConvCandidate& c : conv_candidates(s, ConvPass::grad_weight)) {
+  for (const ConvCandidate& c : candidates_of(s, ConvPass::grad_weight)) {
     INFO(c.tile.str());
     const UseTunedConvs guard({line_of(s, ConvPass::grad_weight, c.tile),
-                               line_of(s, ConvPass::grad_input, conv_candidates(s, ConvPass::grad_input).back().tile)});
+                               line_of(s, ConvPass::grad_input, candidates_of(s, ConvPass::grad_input).back().tile)});
     Buffer<float> x(Where::device, data.x), weight(Where::device, data.weight), dy(Where::device, data.dy);
     Output<float> dx(Where::device, s.x_size()), dweight(Where::device, s.w_size()), dbias(Where::device, s.k);
     Workspace workspace(Where::device, table.workspace(s, ConvPass::grad_weight));
@@ -248,10 +286,11 @@ TEST_CASE("conv tiles: what is kept is what there is, once for each shape", "[co
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const TunedConv& line = lines[i];
     INFO("line " << i << ", pass " << static_cast<int>(line.pass) << ", " << describe(line.shape) << ": " << line.tile.str());
-    const auto candidates = conv_candidates(line.shape, line.pass);
+    const auto candidates = conv_candidates(line.shape, line.pass, line.activations);
     CHECK(std::any_of(candidates.begin(), candidates.end(), [&](const ConvCandidate& c) { return c.tile == line.tile; }));
     for (std::size_t j = 0; j < i; ++j)
-      CHECK_FALSE((lines[j].device == line.device && lines[j].pass == line.pass && lines[j].shape == line.shape));
+      CHECK_FALSE((lines[j].device == line.device && lines[j].pass == line.pass && lines[j].activations == line.activations &&
+                   lines[j].shape == line.shape));
     CHECK(line.microseconds > 0);
     CHECK(line.microseconds <= line.estimate_microseconds);
   }
