@@ -46,6 +46,45 @@ TEST_CASE("a much larger block is not spent on a small request", "[allocator]") 
   REQUIRE(memory_stats().allocated - before.allocated < (2u << 20));
 }
 
+TEST_CASE("a large request may cut a larger block, whose parts become one again", "[allocator]") {
+  for (Device device : test_devices()) {
+    const auto megabytes = [&](int count) { return empty({count << 20}, {uint8, device}); };
+    empty_cache(device);
+    const MemoryStats before = memory_stats(device);
+    { const Tensor whole = megabytes(8); }
+    const MemoryStats cached = memory_stats(device);
+    {
+      const Tensor first = megabytes(3), second = megabytes(2);
+      const Tensor third = megabytes(3), one_more = megabytes(1);
+      CHECK(memory_stats(device).system_allocations == cached.system_allocations + 1);  // for the last
+      CHECK(memory_stats(device).allocated - before.allocated == 9u << 20);
+      const auto at = [](const Tensor& t) { return static_cast<const char*>(t.raw_data()); };
+      CHECK(at(second) - at(first) == 3 << 20);
+      CHECK(at(third) - at(second) == 2 << 20);
+    }
+    {
+      const Tensor whole = megabytes(8);
+      CHECK(memory_stats(device).system_allocations == cached.system_allocations + 1);
+      empty_cache(device);
+      CHECK(memory_stats(device).reserved == before.reserved + (8u << 20));
+    }
+    {
+      // A part that is in use keeps the rest from being given back, but not from being handed out.
+      Tensor part = megabytes(6);
+      empty_cache(device);
+      CHECK(memory_stats(device).reserved == before.reserved + (8u << 20));
+      const Tensor rest = megabytes(2);
+      CHECK(memory_stats(device).system_allocations == cached.system_allocations + 1);
+    }
+    { const Tensor small = empty({1000}, {.device = device}); }  // never cuts
+    const MemoryStats now = memory_stats(device);
+    { const Tensor whole = megabytes(8); }
+    CHECK(memory_stats(device).system_allocations == now.system_allocations);
+    empty_cache(device);
+    CHECK(memory_stats(device).reserved == before.reserved);
+  }
+}
+
 TEST_CASE("blocks are aligned, and an empty tensor takes none", "[allocator]") {
   const MemoryStats before = memory_stats();
   REQUIRE(empty({0, 5}).raw_data() == nullptr);

@@ -17,7 +17,7 @@ namespace heddle {
 namespace {
 
 constexpr std::size_t granule = 512;
-constexpr std::size_t least_waste = 64 << 10;
+constexpr std::size_t least_waste = 64 << 10, least_part = 256 << 10;
 
 std::atomic<bool> poison = [] {
   const char* text = std::getenv("HEDDLE_POISON");
@@ -27,9 +27,23 @@ std::atomic<bool> poison = [] {
 // The pool that this thread allocates from; 0 is everybody's.
 thread_local int current_pool = 0;
 
+struct Block;
+using Cache = std::multimap<std::size_t, Block*>;  // free blocks by size
+
+// What the system granted in one piece may be cut into blocks, which know their neighbours.
+struct Block {
+  char* memory;
+  std::size_t size;
+  int pool;
+  Block *before = nullptr, *after = nullptr;
+  bool free = false;
+  Cache::iterator place{};  // while it is free
+};
+
 // Freed blocks wait in a map by size. A request takes the smallest that serves it, unless that would waste more than an
-// eighth of it. Everything on a device runs in one stream, so a freed block may be handed out at once: whoever uses it
-// next is launched after whoever used it last.
+// eighth of it; a large request may cut it off a larger one instead. Neighbours that are free become one again. Small requests
+// never cut: what they left would no longer serve the next step's request for the whole. Everything on a device runs in one
+// stream, so a freed block may be handed out at once: whoever uses it next is launched after whoever used it last.
 //
 // A pool has blocks of its own, and gets them back. Those of a recorded step are written by every replay, whoever else
 // might hold them by then, so nobody else may get them while the recording lives.
@@ -41,23 +55,25 @@ class CachingAllocator {
     if (bytes == 0) return nullptr;
     const std::size_t size = (bytes + granule - 1) / granule * granule;
     std::lock_guard lock(mutex_);
-    void* block = take_cached(size);
+    Block* block = take_cached(size);
     if (!block) block = take_fresh(size);
-    stats_.allocated += in_use_.at(block).size;
+    in_use_.emplace(block->memory, block);
+    stats_.allocated += block->size;
     stats_.peak_allocated = std::max(stats_.peak_allocated, stats_.allocated);
     total_allocated_ += size;
     ++stats_.allocations;
-    if (poison.load(std::memory_order_relaxed)) backend::fill_bytes(device_, block, 0xFF, size);
-    return block;
+    if (poison.load(std::memory_order_relaxed)) backend::fill_bytes(device_, block->memory, 0xFF, size);
+    return block->memory;
   }
 
-  void deallocate(void* block) noexcept {
+  void deallocate(void* memory) noexcept {
     std::lock_guard lock(mutex_);
-    auto node = in_use_.extract(block);
-    const auto [size, pool] = node.mapped();
-    stats_.allocated -= size;
-    const auto own = pools_.find(pool);
-    (own == pools_.end() ? cached_ : own->second).emplace(size, block);
+    Block* block = in_use_.extract(memory).mapped();
+    stats_.allocated -= block->size;
+    if (!pools_.contains(block->pool)) block->pool = 0;
+    if (joins(block->before, *block)) block = join(block->before, block);
+    if (joins(block->after, *block)) block = join(block, block->after);
+    put(block);
   }
 
   int open_pool() {
@@ -68,6 +84,7 @@ class CachingAllocator {
   // Its blocks become everybody's, those in use when they are freed.
   void close_pool(int pool) noexcept {
     std::lock_guard lock(mutex_);
+    for (auto& [size, block] : pools_.at(pool)) block->pool = 0;
     cached_.merge(pools_.extract(pool).mapped());
   }
 
@@ -90,42 +107,87 @@ class CachingAllocator {
   }
 
  private:
-  void* take_cached(std::size_t size) {
-    auto& cached = cache();
-    const auto found = cached.lower_bound(size);
-    if (found == cached.end() || found->first > size + std::max(size / 8, least_waste)) return nullptr;
-    void* block = found->second;
-    in_use_.emplace(block, Block{found->first, current_pool});
-    cached.erase(found);
+  // The free blocks of a pool, or everybody's.
+  Cache& cache(int pool) {
+    const auto own = pools_.find(pool);
+    return own == pools_.end() ? cached_ : own->second;
+  }
+
+  void put(Block* block) {
+    block->free = true;
+    block->place = cache(block->pool).emplace(block->size, block);
+  }
+  void take(Block* block) {
+    block->free = false;
+    cache(block->pool).erase(block->place);
+  }
+
+  static bool joins(const Block* neighbour, const Block& block) {
+    return neighbour && neighbour->free && neighbour->pool == block.pool;
+  }
+  // Two neighbours, of which those that wait no longer do.
+  Block* join(Block* first, Block* second) {
+    for (Block* one : {first, second})
+      if (one->free) take(one);
+    first->size += second->size;
+    first->after = second->after;
+    if (first->after) first->after->before = first;
+    delete second;
+    return first;
+  }
+  // Leaves what is beyond `size` to others.
+  void cut(Block* block, std::size_t size) {
+    auto* const rest = new Block{block->memory + size, block->size - size, block->pool, block, block->after};
+    if (rest->after) rest->after->before = rest;
+    block->after = rest;
+    block->size = size;
+    put(rest);
+  }
+
+  Block* take_cached(std::size_t size) {
+    Cache& cached = cache(current_pool);
+    auto found = cached.lower_bound(size);
+    const bool fits = found != cached.end() && found->first <= size + std::max(size / 8, least_waste);
+    if (!fits && size >= least_part) found = cached.lower_bound(size + least_part);
+    if (found == cached.end() || (!fits && size < least_part)) return nullptr;
+    Block* const block = found->second;
+    take(block);
+    if (!fits) cut(block, size);
     return block;
   }
 
-  void* take_fresh(std::size_t size) {
-    void* block = backend::system_allocate(device_, size);
-    if (!block && !cached_.empty()) {
+  Block* take_fresh(std::size_t size) {
+    void* memory = backend::system_allocate(device_, size);
+    if (!memory && !cached_.empty()) {
       release_cached();
-      block = backend::system_allocate(device_, size);
+      memory = backend::system_allocate(device_, size);
     }
-    check(block != nullptr, "allocator", "expected {} bytes of memory on {}, got none: {}", size, device_, held());
-    in_use_.emplace(block, Block{size, current_pool});
+    check(memory != nullptr, "allocator", "expected {} bytes of memory on {}, got none: {}", size, device_, held());
     stats_.reserved += size;
     stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
     ++stats_.system_allocations;
-    return block;
+    return new Block{static_cast<char*>(memory), size, pools_.contains(current_pool) ? current_pool : 0};
   }
 
+  // What is cut can be given back only when all of it is free.
   void release_cached() {
-    for (auto [size, block] : cached_) {
-      backend::system_free(device_, block);
-      stats_.reserved -= size;
+    for (auto at = cached_.begin(); at != cached_.end();) {
+      const Block* block = at->second;
+      if (block->before || block->after) {
+        ++at;
+        continue;
+      }
+      backend::system_free(device_, block->memory);
+      stats_.reserved -= block->size;
+      delete block;
+      at = cached_.erase(at);
     }
-    cached_.clear();
   }
 
   // "1203.5 MB in use in 34 blocks, the largest 512.0 MB 256.0 MB 256.0 MB"
   std::string held() const {
     std::vector<std::size_t> sizes;
-    for (auto [block, what] : in_use_) sizes.push_back(what.size);
+    for (const auto& [memory, block] : in_use_) sizes.push_back(block->size);
     std::sort(sizes.rbegin(), sizes.rend());
     std::string text = fmt::format("{:.1f} MB in use in {} blocks, the largest", static_cast<double>(stats_.allocated) / 1e6, sizes.size());
     for (std::size_t i = 0; i < std::min<std::size_t>(sizes.size(), 5); ++i)
@@ -133,24 +195,12 @@ class CachingAllocator {
     return text;
   }
 
-  struct Block {
-    std::size_t size;
-    int pool;
-  };
-  using Cache = std::multimap<std::size_t, void*>;
-
-  // This thread's; a pool belongs to one device.
-  Cache& cache() {
-    const auto own = pools_.find(current_pool);
-    return own == pools_.end() ? cached_ : own->second;
-  }
-
   Device device_;
   std::mutex mutex_;
   Cache cached_;
   std::map<int, Cache> pools_;
   int last_pool_ = 0;
-  std::unordered_map<void*, Block> in_use_;
+  std::unordered_map<void*, Block*> in_use_;
   MemoryStats stats_;
   std::size_t total_allocated_ = 0;
 };
