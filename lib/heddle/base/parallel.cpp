@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/chunk.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -175,6 +176,8 @@ void set_num_threads(int threads) {
 }
 
 int get_num_threads() { return shared().threads; }
+
+bool detail::in_chunk() { return current_worker >= 0; }
 
 void detail::run_chunks(std::int64_t chunks, ChunkFunction function, void* context) {
   if (chunks <= 0) return;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/chunk.hpp"
 #include "heddle/core/backend.hpp"
 #include "heddle/core/recording.hpp"
 
@@ -41,9 +42,12 @@ struct Block {
 };
 
 // Freed blocks wait in a map by size. A request takes the smallest that serves it, unless that would waste more than an
-// eighth of it; a large request may cut it off a larger one instead. Neighbours that are free become one again. Small requests
-// never cut: what they left would no longer serve the next step's request for the whole. Everything on a device runs in one
-// stream, so a freed block may be handed out at once: whoever uses it next is launched after whoever used it last.
+// eighth of it; a large request may cut it off a larger one instead. Small requests never cut: what they left would no longer
+// serve the next step's request for the whole. Only when nothing serves a request do neighbours that are free become one
+// again: what a loop asks for again and again finds the very blocks that it had, still in the caches. Threads that run chunks
+// of work side by side do neither: they ask in another order each time, and would go on cutting each other's blocks. Everything
+// on a device runs in one stream, so a freed block may be handed out at once: whoever uses it next is launched after whoever
+// used it last.
 //
 // A pool has blocks of its own, and gets them back. Those of a recorded step are written by every replay, whoever else
 // might hold them by then, so nobody else may get them while the recording lives.
@@ -55,7 +59,9 @@ class CachingAllocator {
     if (bytes == 0) return nullptr;
     const std::size_t size = (bytes + granule - 1) / granule * granule;
     std::lock_guard lock(mutex_);
-    Block* block = take_cached(size);
+    const bool may_cut = size >= least_part && !detail::in_chunk();
+    Block* block = take_cached(size, may_cut);
+    if (!block && may_cut && join_neighbours(cache(current_pool))) block = take_cached(size, may_cut);
     if (!block) block = take_fresh(size);
     in_use_.emplace(block->memory, block);
     stats_.allocated += block->size;
@@ -68,11 +74,9 @@ class CachingAllocator {
 
   void deallocate(void* memory) noexcept {
     std::lock_guard lock(mutex_);
-    Block* block = in_use_.extract(memory).mapped();
+    Block* const block = in_use_.extract(memory).mapped();
     stats_.allocated -= block->size;
     if (!pools_.contains(block->pool)) block->pool = 0;
-    if (joins(block->before, *block)) block = join(block->before, block);
-    if (joins(block->after, *block)) block = join(block, block->after);
     put(block);
   }
 
@@ -122,18 +126,27 @@ class CachingAllocator {
     cache(block->pool).erase(block->place);
   }
 
-  static bool joins(const Block* neighbour, const Block& block) {
-    return neighbour && neighbour->free && neighbour->pool == block.pool;
-  }
-  // Two neighbours, of which those that wait no longer do.
-  Block* join(Block* first, Block* second) {
-    for (Block* one : {first, second})
-      if (one->free) take(one);
-    first->size += second->size;
-    first->after = second->after;
-    if (first->after) first->after->before = first;
-    delete second;
-    return first;
+  // Neighbours that wait become one. False where there were none.
+  bool join_neighbours(Cache& cached) {
+    const auto joins = [](const Block* neighbour, const Block* block) {
+      return neighbour && neighbour->free && neighbour->pool == block->pool;
+    };
+    std::vector<Block*> first;  // of each run
+    for (const auto& [size, block] : cached)
+      if (!joins(block->before, block) && joins(block->after, block)) first.push_back(block);
+    for (Block* block : first) {
+      take(block);
+      while (joins(block->after, block)) {
+        Block* const next = block->after;
+        take(next);
+        block->size += next->size;
+        block->after = next->after;
+        if (block->after) block->after->before = block;
+        delete next;
+      }
+      put(block);
+    }
+    return !first.empty();
   }
   // Leaves what is beyond `size` to others.
   void cut(Block* block, std::size_t size) {
@@ -144,12 +157,12 @@ class CachingAllocator {
     put(rest);
   }
 
-  Block* take_cached(std::size_t size) {
+  Block* take_cached(std::size_t size, bool may_cut) {
     Cache& cached = cache(current_pool);
     auto found = cached.lower_bound(size);
     const bool fits = found != cached.end() && found->first <= size + std::max(size / 8, least_waste);
-    if (!fits && size >= least_part) found = cached.lower_bound(size + least_part);
-    if (found == cached.end() || (!fits && size < least_part)) return nullptr;
+    if (!fits && may_cut) found = cached.lower_bound(size + least_part);
+    if (found == cached.end() || (!fits && !may_cut)) return nullptr;
     Block* const block = found->second;
     take(block);
     if (!fits) cut(block, size);
@@ -171,6 +184,7 @@ class CachingAllocator {
 
   // What is cut can be given back only when all of it is free.
   void release_cached() {
+    join_neighbours(cached_);
     for (auto at = cached_.begin(); at != cached_.end();) {
       const Block* block = at->second;
       if (block->before || block->after) {
@@ -189,7 +203,8 @@ class CachingAllocator {
     std::vector<std::size_t> sizes;
     for (const auto& [memory, block] : in_use_) sizes.push_back(block->size);
     std::sort(sizes.rbegin(), sizes.rend());
-    std::string text = fmt::format("{:.1f} MB in use in {} blocks, the largest", static_cast<double>(stats_.allocated) / 1e6, sizes.size());
+    std::string text =
+        fmt::format("{:.1f} MB in use in {} blocks, the largest", static_cast<double>(stats_.allocated) / 1e6, sizes.size());
     for (std::size_t i = 0; i < std::min<std::size_t>(sizes.size(), 5); ++i)
       text += fmt::format(" {:.1f} MB", static_cast<double>(sizes[i]) / 1e6);
     return text;
@@ -221,18 +236,34 @@ CachingAllocator& allocator(Device device) {
 
 }  // namespace
 
-MemoryStats memory_stats(Device device) { return allocator(device).stats(); }
-void reset_peak_memory_stats(Device device) { allocator(device).reset_peak(); }
-void empty_cache(Device device) { allocator(device).empty_cache(); }
-void set_poison_memory(bool on) { poison = on; }
+MemoryStats memory_stats(Device device) {
+  return allocator(device).stats();
+}
+void reset_peak_memory_stats(Device device) {
+  allocator(device).reset_peak();
+}
+void empty_cache(Device device) {
+  allocator(device).empty_cache();
+}
+void set_poison_memory(bool on) {
+  poison = on;
+}
 
-std::size_t detail::total_allocated(Device device) { return allocator(device).total_allocated(); }
+std::size_t detail::total_allocated(Device device) {
+  return allocator(device).total_allocated();
+}
 detail::MemoryPool::MemoryPool(Device device) : device_(device), id_(allocator(device).open_pool()) {}
-detail::MemoryPool::~MemoryPool() { allocator(device_).close_pool(id_); }
+detail::MemoryPool::~MemoryPool() {
+  allocator(device_).close_pool(id_);
+}
 detail::MemoryPool::Use::Use(const MemoryPool& pool) : before_(std::exchange(current_pool, pool.id_)) {}
-detail::MemoryPool::Use::~Use() { current_pool = before_; }
+detail::MemoryPool::Use::~Use() {
+  current_pool = before_;
+}
 
-void* detail::allocate(Device device, std::size_t bytes) { return allocator(device).allocate(bytes); }
+void* detail::allocate(Device device, std::size_t bytes) {
+  return allocator(device).allocate(bytes);
+}
 void detail::deallocate(Device device, void* block) noexcept {
   if (block) allocator(device).deallocate(block);
 }
