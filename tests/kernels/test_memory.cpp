@@ -13,22 +13,51 @@ using namespace heddle;
 using namespace heddle::kernels;
 using namespace heddle::test;
 
-TEMPLATE_TEST_CASE("fill and arange", "[memory]", float, double, std::int64_t, std::uint8_t) {
+namespace {
+
+// BFloat16 converts by way of float, and compares as what it stands for.
+template <class T>
+double number(T value) {
+  if constexpr (std::is_same_v<T, BFloat16>)
+    return static_cast<float>(value);
+  else
+    return static_cast<double>(value);
+}
+template <class T>
+T stored(double value) {
+  if constexpr (std::is_same_v<T, BFloat16>)
+    return BFloat16(static_cast<float>(value));
+  else
+    return static_cast<T>(value);
+}
+template <class T>
+std::vector<T> bits(const std::vector<T>& values) {
+  return values;
+}
+std::vector<std::uint16_t> bits(const std::vector<BFloat16>& values) {
+  std::vector<std::uint16_t> all;
+  for (BFloat16 value : values) all.push_back(value.bits);
+  return all;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("fill and arange", "[memory]", float, double, std::int64_t, std::uint8_t, BFloat16) {
   using T = TestType;
   for (const auto& backend : backends<MemoryKernels>())
     for (std::int64_t count : {0, 1, 17, backend.emulated() ? 10003 : 100003}) {
       INFO(backend.name << ", " << count);
-      auto y = backend.buffer(std::vector<T>(static_cast<std::size_t>(count) + 1, T{9}));
+      auto y = backend.buffer(std::vector<T>(static_cast<std::size_t>(count) + 1, stored<T>(9)));
       backend.table->fill({}, dtype_of<T>, count, 3.5, y);
-      const T want = static_cast<T>(3.5);
+      const double want = number(stored<T>(3.5));
       for (std::int64_t i = 0; i < count; ++i)
-        if (y.host()[static_cast<std::size_t>(i)] != want) REQUIRE(i == count);
-      REQUIRE(y.host()[static_cast<std::size_t>(count)] == 9);
+        if (number(y.host()[static_cast<std::size_t>(i)]) != want) REQUIRE(i == count);
+      REQUIRE(number(y.host()[static_cast<std::size_t>(count)]) == 9);
       backend.table->arange({}, dtype_of<T>, count, 2, 0.25, y);
       for (std::int64_t i = 0; i < count; ++i) {
         double v = 2 + 0.25 * static_cast<double>(i);
         if (std::is_same_v<T, std::uint8_t>) v = std::min(v, 255.0);
-        if (y.host()[static_cast<std::size_t>(i)] != static_cast<T>(v)) REQUIRE(i == count);
+        if (number(y.host()[static_cast<std::size_t>(i)]) != number(stored<T>(v))) REQUIRE(i == count);
       }
     }
 }
@@ -42,9 +71,9 @@ void check_cast(const Backend<MemoryKernels>& backend) {
   auto y = backend.buffer(std::vector<To>(x.size()));
   backend.table->cast({}, dtype_of<From>, dtype_of<To>, static_cast<std::int64_t>(x.size()), dx, y);
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const double v = static_cast<double>(x[i]);
-    const To want = static_cast<To>(std::is_same_v<To, std::uint8_t> && v < 0 ? 0.0 : v);
-    if (y.host()[i] != want) REQUIRE(y.host()[i] == want);
+    const double v = number(x[i]);
+    const double want = number(stored<To>(std::is_same_v<To, std::uint8_t> && v < 0 ? 0.0 : v));
+    if (number(y.host()[i]) != want) REQUIRE(number(y.host()[i]) == want);
   }
 }
 template <class From>
@@ -53,6 +82,7 @@ void check_casts(const Backend<MemoryKernels>& backend) {
   check_cast<From, double>(backend);
   check_cast<From, std::int64_t>(backend);
   check_cast<From, std::uint8_t>(backend);
+  check_cast<From, BFloat16>(backend);
 }
 
 }  // namespace
@@ -64,6 +94,7 @@ TEST_CASE("conversion between every two types", "[memory]") {
     check_casts<double>(backend);
     check_casts<std::int64_t>(backend);
     check_casts<std::uint8_t>(backend);
+    check_casts<BFloat16>(backend);
   }
 }
 
@@ -83,7 +114,7 @@ TEST_CASE("conversion to integers truncates, and has an answer for what they can
 }
 
 TEMPLATE_TEST_CASE("copy between layouts: slices, permutations, broadcasts", "[memory]", float, double, std::int64_t,
-                   std::uint8_t) {
+                   std::uint8_t, BFloat16) {
   using T = TestType;
   struct Case {
     const char* name;
@@ -131,15 +162,15 @@ TEMPLATE_TEST_CASE("copy between layouts: slices, permutations, broadcasts", "[m
       for (std::size_t i = 0; i < offsets.a.size(); ++i)
         reach_a = std::max(reach_a, offsets.a[i]), reach_b = std::max(reach_b, offsets.b[i]);
       const auto x = made_up<T>(static_cast<std::size_t>(reach_a) + 1, 0, 250);
-      std::vector<T> want(static_cast<std::size_t>(reach_b) + 2, T{251});
+      std::vector<T> want(static_cast<std::size_t>(reach_b) + 2, stored<T>(251));
       for (std::size_t i = 0; i < offsets.a.size(); ++i) want[offsets.b[i]] = x[offsets.a[i]];
       auto dx = backend.buffer(x);
       const auto y = same_on_any_threads([&] {
-        auto out = backend.buffer(std::vector<T>(want.size(), T{251}));
+        auto out = backend.buffer(std::vector<T>(want.size(), stored<T>(251)));
         backend.table->copy({}, dtype_of<T>, shape, dx, out);
-        return out.host();
+        return bits(out.host());
       });
-      REQUIRE(y == want);
+      REQUIRE(y == bits(want));
     }
 }
 
