@@ -42,12 +42,12 @@ struct Block {
 };
 
 // Freed blocks wait in a map by size. A request takes the smallest that serves it, unless that would waste more than an
-// eighth of it; a large request may cut it off a larger one instead. Small requests never cut: what they left would no longer
-// serve the next step's request for the whole. Only when nothing serves a request do neighbours that are free become one
-// again: what a loop asks for again and again finds the very blocks that it had, still in the caches. Threads that run chunks
-// of work side by side do neither: they ask in another order each time, and would go on cutting each other's blocks. Everything
-// on a device runs in one stream, so a freed block may be handed out at once: whoever uses it next is launched after whoever
-// used it last.
+// eighth of it; a large request may cut it off a larger one instead. Neighbours that are free become one again, at once: where
+// they waited for a request that nothing else serves, a training step went on growing for a dozen steps. Small requests never
+// cut: what they left would no longer serve the next step's request for the whole. Nor do threads that run chunks of work side
+// by side: they ask in another order each time, and would go on cutting each other's blocks, which so leave the caches.
+// Everything on a device runs in one stream, so a freed block may be handed out at once: whoever uses it next is launched
+// after whoever used it last.
 //
 // A pool has blocks of its own, and gets them back. Those of a recorded step are written by every replay, whoever else
 // might hold them by then, so nobody else may get them while the recording lives.
@@ -61,7 +61,6 @@ class CachingAllocator {
     std::lock_guard lock(mutex_);
     const bool may_cut = size >= least_part && !detail::in_chunk();
     Block* block = take_cached(size, may_cut);
-    if (!block && may_cut && join_neighbours(cache(current_pool))) block = take_cached(size, may_cut);
     if (!block) block = take_fresh(size);
     in_use_.emplace(block->memory, block);
     stats_.allocated += block->size;
@@ -74,9 +73,11 @@ class CachingAllocator {
 
   void deallocate(void* memory) noexcept {
     std::lock_guard lock(mutex_);
-    Block* const block = in_use_.extract(memory).mapped();
+    Block* block = in_use_.extract(memory).mapped();
     stats_.allocated -= block->size;
     if (!pools_.contains(block->pool)) block->pool = 0;
+    if (joins(block->before, block)) block = join(block->before, block);
+    if (joins(block->after, block)) block = join(block, block->after);
     put(block);
   }
 
@@ -126,27 +127,18 @@ class CachingAllocator {
     cache(block->pool).erase(block->place);
   }
 
-  // Neighbours that wait become one. False where there were none.
-  bool join_neighbours(Cache& cached) {
-    const auto joins = [](const Block* neighbour, const Block* block) {
-      return neighbour && neighbour->free && neighbour->pool == block->pool;
-    };
-    std::vector<Block*> first;  // of each run
-    for (const auto& [size, block] : cached)
-      if (!joins(block->before, block) && joins(block->after, block)) first.push_back(block);
-    for (Block* block : first) {
-      take(block);
-      while (joins(block->after, block)) {
-        Block* const next = block->after;
-        take(next);
-        block->size += next->size;
-        block->after = next->after;
-        if (block->after) block->after->before = block;
-        delete next;
-      }
-      put(block);
-    }
-    return !first.empty();
+  // Whether a block that becomes free and this neighbour become one.
+  static bool joins(const Block* neighbour, const Block* block) {
+    return neighbour && neighbour->free && neighbour->pool == block->pool;
+  }
+  // Two neighbours, of which the one that waits no longer does.
+  Block* join(Block* first, Block* second) {
+    take(first->free ? first : second);
+    first->size += second->size;
+    first->after = second->after;
+    if (first->after) first->after->before = first;
+    delete second;
+    return first;
   }
   // Leaves what is beyond `size` to others.
   void cut(Block* block, std::size_t size) {
@@ -184,7 +176,6 @@ class CachingAllocator {
 
   // What is cut can be given back only when all of it is free.
   void release_cached() {
-    join_neighbours(cached_);
     for (auto at = cached_.begin(); at != cached_.end();) {
       const Block* block = at->second;
       if (block->before || block->after) {
