@@ -88,10 +88,11 @@ class Transform {
   const std::vector<Augmentation>& steps() const { return steps_; }
   /// "RandomHorizontalFlip(p=0.5), Normalize(mean=(...), std=(...))", for logs.
   std::string str() const;
-  /// Images [B, C, H, W] of `dtype`, float32 or bfloat16 (computed in float32), on the data set's device: image index[b], augmented with the random numbers of
-  /// (seed, epoch, index[b]). index is int64 [B] on the same device, each in [0, size): checked on the CPU, the caller's
-  /// promise on a GPU. labels, where not null, becomes the labels int64 [B]. device_epoch, where not null, is where a GPU reads
-  /// the epoch from instead, in its own memory: for steps that are recorded (heddle/core/graph.hpp).
+  /// Images [B, C, H, W] of `dtype`, float32 or bfloat16 (computed in float32), on the data set's device: image index[b],
+  /// augmented with the random numbers of (seed, epoch, index[b]). index is int64 [B] on the same device, each in [0, size):
+  /// checked on the CPU, the caller's promise on a GPU. labels, where not null, becomes the labels int64 [B]. device_epoch, where
+  /// not null, is where a GPU reads the epoch from instead, in its own memory: for steps that are recorded
+  /// (heddle/core/graph.hpp).
   Tensor apply(const ImageDataset& dataset, const Tensor& index, std::uint64_t seed, std::uint64_t epoch,
                Tensor* labels = nullptr, const std::uint64_t* device_epoch = nullptr, DType dtype = float32) const;
 
