@@ -67,17 +67,18 @@ inline bool lacks_kernels(const Tensor& x) {
   return x.dtype() == bfloat16 && x.device().is_cpu();
 }
 
-/// Error unless `operand` has x's type and device; `name` is what the message calls it.
-inline void check_same_kind(std::string_view where, std::string_view name, const Tensor& operand, const Tensor& x) {
-  check(operand.dtype() == x.dtype() && operand.device() == x.device(), where, "expected a {} of {} on {}, got {} on {}", name,
-        heddle::name_of(x.dtype()), x.device(), heddle::name_of(operand.dtype()), operand.device());
+/// Error unless `operand` has this type and x's device; `name` is what the message calls it.
+inline void check_kind(std::string_view where, std::string_view name, const Tensor& operand, DType type, const Tensor& x) {
+  check(operand.dtype() == type && operand.device() == x.device(), where, "expected a {} of {} on {}, got {} on {}", name,
+        heddle::name_of(type), x.device(), heddle::name_of(operand.dtype()), operand.device());
 }
-
-/// Error unless the parameter or statistic has x's device and what goes with its type.
+/// The same of what is to have x's own type.
+inline void check_same_kind(std::string_view where, std::string_view name, const Tensor& operand, const Tensor& x) {
+  check_kind(where, name, operand, x.dtype(), x);
+}
+/// The same of a parameter or statistic beside x.
 inline void check_parameter(std::string_view where, std::string_view name, const Tensor& operand, const Tensor& x) {
-  const DType expected = wide(x.dtype());
-  check(operand.dtype() == expected && operand.device() == x.device(), where, "expected a {} of {} on {}, got {} on {}", name,
-        heddle::name_of(expected), x.device(), heddle::name_of(operand.dtype()), operand.device());
+  check_kind(where, name, operand, wide(x.dtype()), x);
 }
 
 /// Error unless the parameter is undefined, or has this shape, x's device and what goes with its type.
