@@ -1,11 +1,11 @@
 // The forms in which a tuning is written: conv_tables.hpp.
 #include "bench/conv_tables.hpp"
 
-#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "bench/device_clock.hpp"
+#include "heddle/base/format.hpp"
 
 namespace heddle::bench {
 namespace {
@@ -19,25 +19,25 @@ constexpr const char* no_measurement = "The emulator's times mean nothing, and n
 std::string source_of(const ConvShape& s) {
   std::string text;
   const auto add = [&](const char* name, int value, int usual) {
-    if (value != usual) text += fmt::format("{}.{} = {}", text.empty() ? "" : ", ", name, value);
+    if (value != usual) text += strings::format("{}.{} = {}", text.empty() ? "" : ", ", name, value);
   };
   add("n", s.n, 1), add("c", s.c, 1), add("h", s.h, 1), add("w", s.w, 1), add("k", s.k, 1), add("kh", s.kh, 1),
       add("kw", s.kw, 1), add("stride_h", s.stride_h, 1), add("stride_w", s.stride_w, 1), add("pad_h", s.pad_h, 0),
       add("pad_w", s.pad_w, 0), add("dilation_h", s.dilation_h, 1), add("dilation_w", s.dilation_w, 1),
       add("groups", s.groups, 1);
   if (s.precision != Precision::float32)
-    text += fmt::format("{}.precision = {}", text.empty() ? "" : ", ", name_of(s.precision));
+    text += strings::format("{}.precision = {}", text.empty() ? "" : ", ", name_of(s.precision));
   return "{" + text + "}";
 }
 
 std::string source_of(const ConvTile& t) {
-  std::string text = fmt::format("{{{}, {}, {}", name_of(t.kind), t.height, t.width);
-  if (t.taps > 0) text += fmt::format(", {}, {}", t.taps, t.blocks);
+  std::string text = strings::format("{{{}, {}, {}", name_of(t.kind), t.height, t.width);
+  if (t.taps > 0) text += strings::format(", {}, {}", t.taps, t.blocks);
   return text + "}";
 }
 
 std::string source_of(const TunedConv& line) {
-  return fmt::format("{{{{{}, {}}}, {}, {}, {}, {}, {:.2f}, {:.2f}}},\n", line.device.capability, line.device.multiprocessors,
+  return strings::format("{{{{{}, {}}}, {}, {}, {}, {}, {:.2f}, {:.2f}}},\n", line.device.capability, line.device.multiprocessors,
                      name_of(line.pass), name_of(line.activations), source_of(line.shape), source_of(line.tile),
                      line.microseconds, line.estimate_microseconds);
 }
@@ -65,7 +65,7 @@ std::string tuned_table(const Tuning& tuning, std::span<const TunedConv> before)
     const TimedTile& kept = p.tiles[p.kept];
     own += source_of(TunedConv{device, p.pass, p.activations, p.shape, kept.tile, kept.microseconds, p.tiles[0].microseconds});
   }
-  return fmt::format(
+  return strings::format(
       R"(// The tiles kept for convolutions on a GPU (kernels/conv/conv_tuning.hpp). `bench/conv_tune --device cuda --write FILE` makes
 // this file anew.
 //
@@ -103,7 +103,7 @@ std::string tuning_json(const Tuning& tuning) {
 }
 
 std::string tuning_markdown(const Tuning& tuning) {
-  std::string text = fmt::format("# Tiles of convolutions\n\nMeasured by conv_tune on {}{}.", tuning.device,
+  std::string text = strings::format("# Tiles of convolutions\n\nMeasured by conv_tune on {}{}.", tuning.device,
                                  tuning.note.empty() ? "" : ", " + tuning.note);
   if (tuning.emulated) text += std::string(" ") + no_measurement;
   text +=
@@ -116,8 +116,8 @@ std::string tuning_markdown(const Tuning& tuning) {
     std::string others;
     for (std::size_t i = 1; i < p.tiles.size(); ++i)
       if (i != p.kept)
-        others += fmt::format("{}{} {:.2f}", others.empty() ? "" : ", ", p.tiles[i].tile.str(), p.tiles[i].microseconds);
-    text += fmt::format("| {} | {} | {} | {} | {} | {:.2f} | {:.0f} | {} | {:.2f} | {:.2f} | {} |\n", p.layer, p.shape.n,
+        others += strings::format("{}{} {:.2f}", others.empty() ? "" : ", ", p.tiles[i].tile.str(), p.tiles[i].microseconds);
+    text += strings::format("| {} | {} | {} | {} | {} | {:.2f} | {:.0f} | {} | {:.2f} | {:.2f} | {} |\n", p.layer, p.shape.n,
                         name_of(p.pass), numbers_of(p.activations, p.shape), kept.tile.str(), kept.microseconds,
                         roofline_percent(p, kept), p.kept == 0 ? "the same" : estimate.tile.str(), estimate.microseconds,
                         estimate.microseconds / kept.microseconds, others);

@@ -6,7 +6,6 @@
 // memory than the second-level cache holds (device_clock.hpp). The fastest ones are timed once more, in turns. The estimate's
 // choice stays where no other one is faster by the margin. Files are written anew after each layer, so that a run that is cut
 // short leaves what it has.
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "bench/device_clock.hpp"
 #include "heddle/base/error.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/base/format.hpp"
 #include "tests/support/conv_layers.hpp"
 
 using namespace heddle;
@@ -60,7 +60,7 @@ class Candidate {
 template <class T>
 TunedPass tune(const std::string& layer, const std::shared_ptr<ConvOperands<T>>& operands, const ConvShape& shape,
                ConvPass pass, double margin) {
-  const std::string what = fmt::format("{}/{}/{}", name_of(pass), layer, numbers_of(activations_of<T>, shape));
+  const std::string what = strings::format("{}/{}/{}", name_of(pass), layer, numbers_of(activations_of<T>, shape));
   const auto expected = operands->expected(shape, pass);
   const int rounds = simt::is_emulated() ? 1 : 3;
   std::vector<Candidate> all;
@@ -132,7 +132,7 @@ void list(const std::vector<Layer>& layers) {
         const auto kept = kernels::kept_tile(s, pass, activations);
         const auto candidates = kernels::conv_candidates(s, pass, activations);
         const std::string tile = kept ? kept->str() : candidates.empty() ? "the naive kernel" : candidates[0].tile.str();
-        fmt::print("{}, batch {}, {}, {}: {} ({}, of {})\n", layer.name, s.n, name_of(pass), numbers_of(activations, s), tile,
+        strings::print(stdout, "{}, batch {}, {}, {}: {} ({}, of {})\n", layer.name, s.n, name_of(pass), numbers_of(activations, s), tile,
                    kept ? "kept" : "by the estimate", candidates.size());
       }
 }
@@ -147,7 +147,7 @@ void tune_layer(const Layer& layer, double margin, Tuning& tuning) {
       s.precision = precision;
       tuning.passes.push_back(tune(layer.name, operands, s, pass, margin));
       const TunedPass& p = tuning.passes.back();
-      fmt::print("{}, batch {}, {}, {}: {} takes {:.2f} us, the estimate's choice {:.2f} us\n", layer.name, s.n, name_of(pass),
+      strings::print(stdout, "{}, batch {}, {}, {}: {} takes {:.2f} us, the estimate's choice {:.2f} us\n", layer.name, s.n, name_of(pass),
                  numbers_of(activations, s), p.tiles[p.kept].tile.str(), p.tiles[p.kept].microseconds, p.tiles[0].microseconds);
       std::fflush(stdout);
     }
@@ -161,7 +161,7 @@ void run(const Options& options) {
   const auto layers = layers_of(options);
   if (options.list) return list(layers);
   const auto properties = simt::device_properties(0);
-  Tuning tuning{fmt::format("{}, compute capability {}.{}, {} multiprocessors", properties.name, properties.major,
+  Tuning tuning{strings::format("{}, compute capability {}.{}, {} multiprocessors", properties.name, properties.major,
                             properties.minor, properties.multiprocessors),
                 options.note,
                 simt::is_emulated(),
@@ -195,7 +195,7 @@ int main(int argc, char** argv) {
     run(options);
     return 0;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "conv_tune: {}\n", error.what());
+    strings::print(stderr, "conv_tune: {}\n", error.what());
     return 1;
   }
 }

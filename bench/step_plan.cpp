@@ -1,11 +1,11 @@
 #include "step_plan.hpp"
 
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "heddle/base/format.hpp"
 #include "heddle/core/dispatch.hpp"
 #include "heddle/core/recording.hpp"
 #include "heddle/train/recorded_steps.hpp"
@@ -171,7 +171,7 @@ std::string table_of(const std::vector<StepPlan>& plans) {
       "MB |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   for (const StepPlan& p : plans)
-    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0f} |\n", p.system, p.batch, p.precision,
+    text += strings::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0f} |\n", p.system, p.batch, p.precision,
                         p.layers.size(), p.forward(), p.most_forward(), p.backward(), p.most_backward(), p.between, p.others(),
                         p.nodes, p.megabytes);
   return text;

@@ -6,7 +6,6 @@
 // (step_plan.hpp). Images are random bytes: nothing here depends on what they show. step_memory_mb is how much the process's
 // resident memory grew at its peak, from the data set on (before the network is built); peak_memory_mb is what the allocator
 // held.
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "heddle/base/format.hpp"
 #include "heddle/heddle.hpp"
 #include "heddle/train/recorded_steps.hpp"
 #include "model.hpp"
@@ -52,7 +52,7 @@ void run(const Options& options) {
   if (options.plan) {
     if (options.eval) fail("--plan", "expected a training step, got --eval");
     const auto plans = bench::plan_steps(options.arch, options.norm, options.batch, options.precision, device);
-    fmt::print("{}", bench::table_of(plans));
+    strings::print(stdout, "{}", bench::table_of(plans));
     if (!options.json.empty()) write_file(options.json, bench::json_of(plans));
     return;
   }
@@ -136,7 +136,7 @@ void run(const Options& options) {
                                          {"images_per_s", batch / seconds},
                                          {"peak_memory_mb", static_cast<double>(memory.peak_reserved) * 1e-6},
                                          {"step_memory_mb", (resident("VmHWM") - resident_before) * 1e-6}};
-  fmt::print("{}\n", result.dump());
+  strings::print(stdout, "{}\n", result.dump());
   if (!options.json.empty()) write_file(options.json, result.dump(2) + "\n");
 }
 
@@ -164,7 +164,7 @@ int main(int argc, char** argv) {
     run(options);
     return 0;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "train_step: {}\n", error.what());
+    strings::print(stderr, "train_step: {}\n", error.what());
     return 1;
   }
 }

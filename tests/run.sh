@@ -14,6 +14,6 @@ heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-jso
 heddle_cuda_architecture
 build=$project/build/release
 jobs=$(heddle_jobs)
-cmake -S "$project" --preset release -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON
+cmake -S "$project" --preset release -DHEDDLE_WERROR=ON -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON
 cmake --build "$build" -j "$jobs"
 ctest --test-dir "$build" --output-on-failure -j "$jobs" "$@"

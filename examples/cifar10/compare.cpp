@@ -1,5 +1,4 @@
 // cifar10 compare: several runs' curves over each other.
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -30,7 +29,7 @@ nlohmann::json read_config(const fs::path& folder) {
   const fs::path path = folder / "config.json";
   if (!fs::exists(path)) return nlohmann::json::object();
   auto config = nlohmann::json::parse(read_file(path), nullptr, false);
-  if (!config.is_object()) fail("compare", fmt::format("expected {} to hold a JSON object, got something else", path.string()));
+  if (!config.is_object()) fail("compare", strings::format("expected {} to hold a JSON object, got something else", path.string()));
   return config;
 }
 
@@ -41,7 +40,7 @@ void compare(const CompareOptions& options) {
   std::set<std::string> archs, names;
   for (const auto& run : options.runs) {
     if (!fs::exists(run / "metrics.csv"))
-      fail("compare", fmt::format("expected a run's folder with metrics.csv, got {}", run.string()));
+      fail("compare", strings::format("expected a run's folder with metrics.csv, got {}", run.string()));
     configs.push_back(read_config(run));
     archs.insert(configs.back().value("arch", ""));
   }

@@ -42,7 +42,7 @@ void record(const char* event, const nlohmann::ordered_json& fields) {
   if (!json) return;
   nlohmann::ordered_json line = {{"event", event}};
   line.update(fields);
-  fmt::print("{}\n", line.dump());
+  strings::print(stdout, "{}\n", line.dump());
   std::fflush(stdout);
 }
 
@@ -57,12 +57,12 @@ bool has_colors(std::FILE* stream) {
 
 std::string colored(std::FILE* stream, Color color, std::string_view text) {
   if (!has_colors(stream)) return std::string(text);
-  return fmt::format("\033[{}m{}\033[0m", static_cast<int>(color), text);
+  return strings::format("\033[{}m{}\033[0m", static_cast<int>(color), text);
 }
 
 void print_error(std::string_view message) {
   std::fflush(stdout);
-  fmt::print(stderr, "{} {}\n", colored(stderr, Color::red, "cifar10:"), message);
+  strings::print(stderr, "{} {}\n", colored(stderr, Color::red, "cifar10:"), message);
 }
 
 }  // namespace cifar10

@@ -2,19 +2,21 @@
 // object a line on standard output, and no text. Errors, and the bar while something runs, go to standard error.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "heddle/base/format.hpp"
+
 namespace CLI {
 class App;
 }
 
 namespace cifar10 {
+
+namespace strings = heddle::strings;
 
 /// Adds --quiet and --json, for every subcommand.
 void add_console_options(CLI::App& app);
@@ -28,13 +30,13 @@ void set_console(bool quiet, bool json);
 
 /// What is going on, for people.
 template <class... Args>
-void say(fmt::format_string<Args...> format, Args&&... args) {
-  if (tells_progress()) fmt::print(format, std::forward<Args>(args)...);
+void say(strings::Format<std::type_identity_t<Args>...> format, const Args&... args) {
+  if (tells_progress()) strings::print(stdout, format, args...);
 }
 /// What came out, for people.
 template <class... Args>
-void tell(fmt::format_string<Args...> format, Args&&... args) {
-  if (tells_results()) fmt::print(format, std::forward<Args>(args)...);
+void tell(strings::Format<std::type_identity_t<Args>...> format, const Args&... args) {
+  if (tells_results()) strings::print(stdout, format, args...);
 }
 /// For programs: {"event": event, ...} on a line of its own, at once. Nothing without --json.
 void record(const char* event, const nlohmann::ordered_json& fields);

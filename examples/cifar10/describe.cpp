@@ -1,5 +1,4 @@
 // cifar10 summary and cifar10 evaluate.
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -67,7 +66,7 @@ void evaluate(const EvaluateOptions& options) {
     right[label] += predictions.predicted[i] == predictions.label[i];
   }
   tell("{} with {} norm: loss {:.4f}, accuracy {} of {} test images\n", model.architecture->name, name_of(model.norm),
-       metrics.loss, colored(stdout, Color::bold, fmt::format("{:.2f}%", metrics.accuracy)), metrics.count);
+       metrics.loss, colored(stdout, Color::bold, strings::format("{:.2f}%", metrics.accuracy)), metrics.count);
   auto classes = nlohmann::ordered_json::object();
   for (std::size_t c = 0; c < names.size(); ++c) {
     if (!count[c]) continue;

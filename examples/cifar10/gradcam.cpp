@@ -90,7 +90,7 @@ fs::path draw_gradcam(const GradCamSheetOptions& options) {
   const auto chosen = choose(said, test.class_names().size(), static_cast<std::size_t>(options.count));
 
   report::LookedAtSheet sheet{.title = "What " + model.str() + " looks at",
-                              .below = fmt::format("Grad-CAM at layer {}; yellow counts most{}", layer,
+                              .below = strings::format("Grad-CAM at layer {}; yellow counts most{}", layer,
                                                    data.synthetic ? "; drawn images, a stand-in for CIFAR-10" : ""),
                               .class_names = test.class_names(),
                               .right = look(model.net, test, said, chosen.right, layer),

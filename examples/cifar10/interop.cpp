@@ -1,5 +1,4 @@
 // cifar10 import, export and compare-activations: networks from and for PyTorch and ONNX.
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -56,8 +55,8 @@ void export_network(const ExportOptions& options) {
   metadata["input"] = "images scaled to [0, 1], minus mean, divided by std, channel by channel";
   const auto& m = data::cifar10_mean;
   const auto& s = data::cifar10_std;
-  metadata["mean"] = fmt::format("{}, {}, {}", m[0], m[1], m[2]);
-  metadata["std"] = fmt::format("{}, {}, {}", s[0], s[1], s[2]);
+  metadata["mean"] = strings::format("{}, {}, {}", m[0], m[1], m[2]);
+  metadata["std"] = strings::format("{}, {}, {}", s[0], s[1], s[2]);
   nn::export_onnx(options.onnx, trained.net, {std::max(options.batch, 1), 3, 32, 32},
                   {.input = "images", .output = "logits", .dynamic_batch = options.batch == 0, .metadata = metadata});
   tell("{} with {} norm: ONNX opset 17, images [{}, 3, 32, 32] to logits\nModel: {} ({} bytes)\n", trained.architecture->name,
@@ -82,7 +81,7 @@ void compare_with_dump(const CompareActivationsOptions& options) {
   record("compare-activations", {{"dump", options.dump.string()}, {"first_difference", first ? first->path : ""}});
   if (first)
     fail("compare-activations",
-         fmt::format("expected the same activations as in {}, got others from {} on", options.dump.string(), first->path));
+         strings::format("expected the same activations as in {}, got others from {} on", options.dump.string(), first->path));
 }
 
 void add_names(CLI::App* command, std::string& arch, std::string& norm) {

@@ -41,7 +41,7 @@ std::vector<report::Chart> charts_of(const train::LRCurve& curve) {
     slopes.points.push_back({x, steepest == 0 || p.slope <= -2 * steepest ? p.slope : nothing});
   }
   std::vector<report::Mark> marks;
-  if (curve.suggestion > 0) marks.push_back({std::log10(curve.suggestion), fmt::format("{:.2g}", curve.suggestion)});
+  if (curve.suggestion > 0) marks.push_back({std::log10(curve.suggestion), strings::format("{:.2g}", curve.suggestion)});
   const auto chart = [&](const char* title, std::vector<report::Series> series) {
     return report::Chart{
         .title = title, .series = std::move(series), .decimals = 4, .x_name = "lr", .powers_of_ten = true, .marks = marks};
@@ -51,15 +51,15 @@ std::vector<report::Chart> charts_of(const train::LRCurve& curve) {
 
 std::string csv_of(const train::LRCurve& curve) {
   std::string text = "lr,loss,smoothed,slope\n";
-  for (const auto& p : curve.points) text += fmt::format("{:.9g},{:.9g},{:.9g},{:.9g}\n", p.lr, p.loss, p.smoothed, p.slope);
+  for (const auto& p : curve.points) text += strings::format("{:.9g},{:.9g},{:.9g},{:.9g}\n", p.lr, p.loss, p.smoothed, p.slope);
   return text;
 }
 
 std::string summary_of(const train::LRCurve& curve) {
-  const std::string sweep = fmt::format("{} steps from {:.2g} to {:.2g}{}", curve.points.size(), curve.points.front().lr,
+  const std::string sweep = strings::format("{} steps from {:.2g} to {:.2g}{}", curve.points.size(), curve.points.front().lr,
                                         curve.points.back().lr, curve.diverged ? ", where the loss broke" : "");
   if (curve.suggestion == 0) return sweep + ": the loss never fell, so there is nothing to suggest";
-  return fmt::format("{}: the loss falls most steeply at a learning rate of {:.2g} and is least at {:.2g}", sweep,
+  return strings::format("{}: the loss falls most steeply at a learning rate of {:.2g} and is least at {:.2g}", sweep,
                      curve.suggestion, curve.minimum);
 }
 
@@ -92,24 +92,24 @@ fs::path find_learning_rate(const LRFindOptions& options) {
   optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
   const auto progress = [&](int step, double lr, double loss) {
     if (tells_progress() && is_terminal(stderr))
-      fmt::print(stderr, "\rstep {}/{}  lr {:.2g}  loss {:.4f}\033[K", step, options.steps, lr, loss);
+      strings::print(stderr, "\rstep {}/{}  lr {:.2g}  loss {:.4f}\033[K", step, options.steps, lr, loss);
   };
   const auto curve = train::find_lr(
       net, optimizer, loader,
       {.start_lr = options.start, .end_lr = options.end, .steps = options.steps, .seed = training.seed, .on_step = progress});
-  if (tells_progress() && is_terminal(stderr)) fmt::print(stderr, "\r\033[K");
+  if (tells_progress() && is_terminal(stderr)) strings::print(stderr, "\r\033[K");
 
   const fs::path folder =
       training.out.empty() ? new_folder(fs::path("runs") / ("lr-find-" + training.arch + "-" + training.norm)) : training.out;
   fs::create_directories(folder);
-  const std::string title = fmt::format("Learning rates: {}, {} norm, batch {}", training.arch, training.norm, recipe.batch);
+  const std::string title = strings::format("Learning rates: {}, {} norm, batch {}", training.arch, training.norm, recipe.batch);
   const std::string summary = summary_of(curve);
   write_file(folder / "lr_find.csv", csv_of(curve));
   report::save_png(folder / "lr_find.png", report::draw_charts(title, charts_of(curve)));
   write_file(folder / "lr_find.html", report::charts_page(title, summary + ".", charts_of(curve)));
   tell("{}\n", summary);
   if (curve.suggestion > 0)
-    tell("Suggestion: --lr {} (the recipe has {:g})\n", colored(stdout, Color::bold, fmt::format("{:.2g}", curve.suggestion)),
+    tell("Suggestion: --lr {} (the recipe has {:g})\n", colored(stdout, Color::bold, strings::format("{:.2g}", curve.suggestion)),
          architecture.recipe.lr);
   tell("Curve: {} (lr_find.html, lr_find.csv)\n", (folder / "lr_find.png").string());
   record("lr_find",

@@ -1,7 +1,6 @@
 #include "model_file.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include "heddle/base/format.hpp"
 
 namespace cifar10 {
 namespace {
@@ -14,7 +13,7 @@ std::string named(const std::string& option, const Safetensors& content, const c
   if (!option.empty()) return option;
   const auto found = content.metadata.find(key);
   if (found != content.metadata.end()) return found->second;
-  fail("model", fmt::format("expected --{}, since {} does not say", key, file.string()));
+  fail("model", strings::format("expected --{}, since {} does not say", key, file.string()));
 }
 
 std::vector<std::string> split(const std::string& text) {
@@ -31,20 +30,21 @@ fs::path find_file(const fs::path& run) {
   if (!fs::is_directory(run)) return run;
   if (fs::exists(run / "model.safetensors")) return run / "model.safetensors";
   fail("model",
-       fmt::format("expected model.safetensors in the folder {}, found none: name a .safetensors file instead, or train first",
+       strings::format("expected model.safetensors in the folder {}, found none: name a .safetensors file instead, or train first",
                    run.string()));
 }
 
 }  // namespace
 
 std::string SavedModel::str() const {
-  return fmt::format("{} with {} norm", architecture->name, name_of(norm));
+  return strings::format("{} with {} norm", architecture->name, name_of(norm));
 }
 
 SavedModel load_model(const fs::path& run, Device device, const std::string& arch, const std::string& norm) {
   const fs::path file = find_file(run);
   const Safetensors content = load_safetensors(file);
-  const Architecture& architecture = find_architecture(named(arch, content, "arch", file));
+  const std::string arch_name = named(arch, content, "arch", file);
+  const Architecture& architecture = find_architecture(arch_name);
   const Norm kind = find_norm(architecture, named(norm, content, "norm", file));
   const auto classes = content.metadata.find("classes");
   // Files from elsewhere say nothing of classes: these are CIFAR-10's, in its order.
@@ -63,7 +63,7 @@ SavedModel load_model(const fs::path& run, Device device, const std::string& arc
 
 std::map<std::string, std::string> model_metadata(const std::string& arch, const std::string& norm,
                                                   const std::vector<std::string>& class_names) {
-  return {{"format", "pt"}, {"arch", arch}, {"norm", norm}, {"classes", fmt::format("{}", fmt::join(class_names, ","))}};
+  return {{"format", "pt"}, {"arch", arch}, {"norm", norm}, {"classes", strings::join(class_names, ",")}};
 }
 
 }  // namespace cifar10

@@ -1,6 +1,5 @@
 #include "predict.hpp"
 
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -46,7 +45,7 @@ std::vector<Prediction> predict_images(const PredictOptions& options) {
     const auto classes = static_cast<std::size_t>(shares.size(1));
     if (classes != model.class_names.size())
       fail("predict",
-           fmt::format("expected {} class names in {}, got {}", classes, model.file.string(), model.class_names.size()));
+           strings::format("expected {} class names in {}, got {}", classes, model.file.string(), model.class_names.size()));
     for (std::int64_t i = 0; i < shares.size(0); ++i, ++at) {
       const float* const row = values.data() + static_cast<std::size_t>(i) * classes;
       std::vector<std::size_t> order(classes);
@@ -62,9 +61,9 @@ std::vector<Prediction> predict_images(const PredictOptions& options) {
 std::string prediction_text(const Prediction& prediction, int bar) {
   std::size_t width = 0;
   for (const auto& guess : prediction.guesses) width = std::max(width, guess.name.size());
-  std::string text = fmt::format("{} ({} x {})\n", prediction.image.string(), prediction.width, prediction.height);
+  std::string text = strings::format("{} ({} x {})\n", prediction.image.string(), prediction.width, prediction.height);
   for (const auto& guess : prediction.guesses) {
-    text += fmt::format("  {:<{}}  {:5.1f}%", guess.name, width, 100 * guess.probability);
+    text += strings::format("  {:<{}}  {:5.1f}%", guess.name, width, 100 * guess.probability);
     const auto filled = static_cast<std::size_t>(std::lround(guess.probability * bar));
     if (filled) text += "  " + std::string(filled, '=');
     text += "\n";

@@ -1,6 +1,5 @@
 #include "progress.hpp"
 
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -15,7 +14,7 @@ using heddle::train::Progress;
 std::string clock_time(double seconds) {
   const auto whole = static_cast<long>(seconds + 0.5);
   const long hours = whole / 3600, minutes = whole / 60 % 60;
-  return hours ? fmt::format("{}:{:02}:{:02}", hours, minutes, whole % 60) : fmt::format("{}:{:02}", minutes, whole % 60);
+  return hours ? strings::format("{}:{:02}:{:02}", hours, minutes, whole % 60) : strings::format("{}:{:02}", minutes, whole % 60);
 }
 
 double seconds_left(const Progress& p, double test_seconds) {
@@ -38,7 +37,7 @@ void ProgressPrinter::step(const Progress& p) {
   const auto filled = static_cast<std::size_t>(done * width);
   const auto metrics = p.meter->read();
   std::fflush(stdout);
-  fmt::print(stderr, "\repoch {}/{} [{}{}] {:3.0f}%  loss {:.4f}  train {:.2f}%  {:.0f} images/s  {} left\033[K", p.epoch,
+  strings::print(stderr, "\repoch {}/{} [{}{}] {:3.0f}%  loss {:.4f}  train {:.2f}%  {:.0f} images/s  {} left\033[K", p.epoch,
              p.epochs, colored(stderr, Color::green, std::string(filled, '=')), std::string(width - filled, ' '), 100 * done,
              metrics.loss, metrics.accuracy, static_cast<double>(p.images) / p.seconds,
              clock_time(seconds_left(p, test_seconds_)));
@@ -47,7 +46,7 @@ void ProgressPrinter::step(const Progress& p) {
 
 void ProgressPrinter::clear_line() {
   if (!drawn_) return;
-  fmt::print(stderr, "\r\033[K");
+  strings::print(stderr, "\r\033[K");
   std::fflush(stderr);
   drawn_ = false;
 }

@@ -1,10 +1,11 @@
 #include "report.hpp"
 
-#include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
 #include <fstream>
+
+#include "heddle/base/format.hpp"
 
 namespace cifar10 {
 namespace {
@@ -55,7 +56,7 @@ void add_layers(report::RunReport& r, Net& net) {
   const auto summary = nn::summarize(net, {1, 3, 32, 32});
   for (const auto& row : summary.layers)
     r.layers.push_back({row.path, row.description, row.output.str(), row.parameters, row.multiply_adds, row.receptive_field});
-  const auto megabytes = [](double mb) { return fmt::format("{:.2f} MB", mb); };
+  const auto megabytes = [](double mb) { return strings::format("{:.2f} MB", mb); };
   r.totals = {{"Input", megabytes(summary.input_mb)},
               {"Forward and backward", megabytes(summary.activations_mb)},
               {"Parameters", megabytes(summary.parameters_mb)},
@@ -73,7 +74,7 @@ report::Facts environment_of(const DeviceChoice& device) {
   facts.emplace_back("Threads", std::to_string(get_num_threads()));
   utsname system{};
   if (uname(&system) == 0)
-    facts.emplace_back("System", fmt::format("{} {} {}", system.sysname, system.release, system.machine));
+    facts.emplace_back("System", strings::format("{} {} {}", system.sysname, system.release, system.machine));
 #if defined(__clang__)
   facts.emplace_back("Compiler", "clang " __clang_version__);
 #else
@@ -104,8 +105,8 @@ std::string command_of(const TrainOptions& options) {
   if (!options.data.empty()) add("--data", options.data.string());
   if (options.epochs) add("--epochs", std::to_string(*options.epochs));
   if (options.batch) add("--batch", std::to_string(*options.batch));
-  if (options.lr) add("--lr", fmt::format("{}", *options.lr));
-  if (options.momentum) add("--momentum", fmt::format("{}", *options.momentum));
+  if (options.lr) add("--lr", strings::format("{}", *options.lr));
+  if (options.momentum) add("--momentum", strings::format("{}", *options.momentum));
   if (options.limit != usual.limit) add("--limit", std::to_string(options.limit));
   if (options.test_limit != usual.test_limit) add("--test-limit", std::to_string(options.test_limit));
   if (options.augment != usual.augment) command += " --no-augment";

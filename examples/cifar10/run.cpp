@@ -1,6 +1,5 @@
 #include "run.hpp"
 
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -136,7 +135,7 @@ Json config_of(const TrainOptions& options, const Recipe& recipe, const data::Da
           {"synthetic", data.synthetic},
           {"train_images", data.train.size()},
           {"test_images", data.test.size()},
-          {"labels_checksum", fmt::format("{:08x}", report::crc32c(bytes))},
+          {"labels_checksum", strings::format("{:08x}", report::crc32c(bytes))},
           {"command", command_of(options)},
           {"options", json_of(options)}};
 }
@@ -184,10 +183,10 @@ fs::path make_run_folder(const TrainOptions& options) {
 TrainOptions options_to_resume(const CLI::App& command, const TrainOptions& given) {
   const fs::path file = given.resume / "config.json";
   if (!fs::exists(file))
-    fail("resume", fmt::format("expected the folder of a run, with config.json, got {}", given.resume.string()));
+    fail("resume", strings::format("expected the folder of a run, with config.json, got {}", given.resume.string()));
   const Json config = Json::parse(read_file(file), nullptr, false);
   if (!config.is_object() || !config.contains("options"))
-    fail("resume", fmt::format("expected the options of the run in {}, got none", file.string()));
+    fail("resume", strings::format("expected the options of the run in {}, got none", file.string()));
   TrainOptions o = given;
   try {
     const Completion complete(command, config["options"]);
@@ -210,7 +209,7 @@ TrainOptions options_to_resume(const CLI::App& command, const TrainOptions& give
     complete("--save-every-steps", "save_every_steps", o.save_every_steps);
     o.data = data;
   } catch (const nlohmann::json::exception& error) {
-    fail("resume", fmt::format("expected the options of a run in {}, got: {}", file.string(), error.what()));
+    fail("resume", strings::format("expected the options of a run in {}, got: {}", file.string(), error.what()));
   }
   return o;
 }

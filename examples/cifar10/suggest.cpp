@@ -1,7 +1,5 @@
 #include "suggest.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -58,11 +56,11 @@ std::string stray_word(const CLI::App& app, const CLI::App& command) {
   for (const CLI::App* level : {&command, &app})
     for (const auto& word : level->remaining()) {
       if (word == "--") continue;
-      if (word[0] == '-') return fmt::format("there is no option {}{}", word, did_you_mean(word, option_names(command)));
-      if (&command != &app) return fmt::format("expected options, got '{}'", word);
+      if (word[0] == '-') return strings::format("there is no option {}{}", word, did_you_mean(word, option_names(command)));
+      if (&command != &app) return strings::format("expected options, got '{}'", word);
       std::vector<std::string> names;
       for (const CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(one->get_name());
-      return fmt::format("there is no command '{}'{}", word, did_you_mean(word, names));
+      return strings::format("there is no command '{}'{}", word, did_you_mean(word, names));
     }
   return "";
 }
@@ -88,14 +86,14 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
 
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
   const std::string best = nearest(word, candidates);
-  return best.empty() ? "" : fmt::format(": did you mean {}?", best);
+  return best.empty() ? "" : strings::format(": did you mean {}?", best);
 }
 
 CLI::Validator one_of(const std::vector<std::string>& words) {
   return CLI::Validator(
       [words](std::string& word) {
         if (std::find(words.begin(), words.end(), word) != words.end()) return std::string();
-        return fmt::format("expected {}, got '{}'{}", fmt::join(words, ", "), word, did_you_mean(word, words));
+        return strings::format("expected {}, got '{}'{}", strings::join(words, ", "), word, did_you_mean(word, words));
       },
       "", "one of");
 }
@@ -107,7 +105,7 @@ CLI::Validator device_name() {
         const bool numbered =
             word.starts_with("cuda:") && word.size() > 5 && word.find_first_not_of("0123456789", 5) == std::string::npos;
         if (numbered || std::find(words.begin(), words.end(), word) != words.end()) return std::string();
-        return fmt::format("expected auto, cpu, cuda or cuda:N, got '{}'{}", word,
+        return strings::format("expected auto, cpu, cuda or cuda:N, got '{}'{}", word,
                            bare(word) == "gpu" ? ": did you mean cuda?" : did_you_mean(word, words));
       },
       "", "device");
@@ -126,7 +124,7 @@ int explain(const CLI::App& app, const CLI::ParseError& error) {
   std::string problem = stray.empty() ? error.what() : stray;
   while (!problem.empty() && problem.back() == '\n') problem.pop_back();
   std::fflush(stdout);
-  fmt::print(stderr, "{} {}\nSee '{} --help'.\n", colored(stderr, Color::red, path_of(command) + ":"), problem,
+  strings::print(stderr, "{} {}\nSee '{} --help'.\n", colored(stderr, Color::red, path_of(command) + ":"), problem,
              path_of(command));
   return 2;
 }

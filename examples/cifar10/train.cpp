@@ -1,7 +1,6 @@
 // cifar10 train: a network by its recipe, from bytes to a folder with metrics, configuration, weights and a report.
 #include "train.hpp"
 
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -34,7 +33,7 @@ void with_way_back(const fs::path& folder, const train::CheckpointFolder& checkp
     f();
   } catch (const Error& error) {
     if (!checkpoints.contains()) throw;
-    throw Error(fmt::format("{}\nThe last checkpoint is whole. Go on with: {}", error.what(), resume_command(folder)));
+    throw Error(strings::format("{}\nThe last checkpoint is whole. Go on with: {}", error.what(), resume_command(folder)));
   }
 }
 
@@ -65,7 +64,7 @@ nlohmann::ordered_json json_of(const train::EpochResult& r) {
 [[noreturn]] void leave(int signal, const fs::path& folder, const train::TrainerState& state) {
   const char* name = signal == SIGINT ? "SIGINT" : "SIGTERM";
   record("interrupted", {{"signal", name}, {"step", state.step}, {"resume", resume_command(folder)}});
-  print_error(fmt::format("stopped by {} after step {} ({} epochs and {} batches), which is saved. Go on with: {}", name,
+  print_error(strings::format("stopped by {} after step {} ({} epochs and {} batches), which is saved. Go on with: {}", name,
                           state.step, state.epoch, state.batch, resume_command(folder)));
   throw Interrupted{signal};
 }
@@ -150,7 +149,7 @@ fs::path train(const TrainOptions& options) {
     printer.epoch(r);
     record("epoch", json_of(r));
     std::vector<std::string> names;
-    if (options.save_every > 0 && r.epoch % options.save_every == 0) names.push_back(fmt::format("epoch-{:04}", r.epoch));
+    if (options.save_every > 0 && r.epoch % options.save_every == 0) names.push_back(strings::format("epoch-{:04}", r.epoch));
     if (best_of(state.history).epoch == r.epoch) names.push_back("best");
     names.push_back("last");
     save(names);
@@ -195,7 +194,7 @@ fs::path train(const TrainOptions& options) {
       "Test accuracy {} (best {:.2f}%, epoch {}){}\nResults: {} (model.safetensors, checkpoints, metrics.csv, config.json, "
       "events "
       "for TensorBoard)\nReport: {}\n",
-      colored(stdout, Color::bold, fmt::format("{:.2f}%", last.test.accuracy)), best.test.accuracy, best.epoch,
+      colored(stdout, Color::bold, strings::format("{:.2f}%", last.test.accuracy)), best.test.accuracy, best.epoch,
       data.synthetic ? ", on drawn images: it says nothing about CIFAR-10" : "", folder.string(),
       (folder / "report.html").string());
   record("end", {{"folder", folder.string()},

@@ -8,6 +8,7 @@
 #include "heddle/base/device.hpp"
 #include "heddle/base/dtype.hpp"
 #include "heddle/base/error.hpp"
+#include "heddle/base/export.hpp"
 #include "heddle/base/file.hpp"
 #include "heddle/base/inline.hpp"
 #include "heddle/base/parallel.hpp"

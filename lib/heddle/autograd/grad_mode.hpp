@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle {
 
 bool is_grad_enabled();
@@ -26,3 +29,4 @@ template <class F> decltype(auto) no_grad(F&& f) {
 }
 
 }  // namespace heddle
+HD_API_END

@@ -54,7 +54,7 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
       if (excess <= 0 && std::isfinite(numerical)) continue;
       if (result.passed || excess > result.worst) {
         result.worst = excess;
-        result.message = fmt::format("input {}, element {}: expected {:.9g} by finite differences, got {:.9g}", k, i, numerical,
+        result.message = strings::format("input {}, element {}: expected {:.9g} by finite differences, got {:.9g}", k, i, numerical,
                                      analytical[i]);
       }
       result.passed = false;

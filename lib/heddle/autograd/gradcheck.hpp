@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::autograd {
 
 struct GradcheckOptions {
@@ -29,3 +31,4 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
                           const GradcheckOptions& options = {});
 
 }  // namespace heddle::autograd
+HD_API_END

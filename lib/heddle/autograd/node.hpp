@@ -43,6 +43,7 @@ struct Node {
   std::weak_ptr<Meta> retained;  ///< the output, where retain_grad() asked for its gradient
   std::shared_ptr<const Label> label;  ///< of the scope it was recorded in, where somebody watched
   bool freed = false;
+  std::shared_ptr<Node> next_dying;  ///< while a graph is freed: the next of its nodes to go
 
   /// Lets go of saved tensors and edges.
   void release();

@@ -43,7 +43,7 @@ Saved::Saved(const Tensor& tensor) {
 const Tensor& Saved::get(std::string_view op) const {
   if (tensor_.defined() && tensor_.impl()->storage->version != version_)
     fail(op,
-         fmt::format("expected the tensor of shape {} that backward needs as it was, got one written in place since forward",
+         strings::format("expected the tensor of shape {} that backward needs as it was, got one written in place since forward",
                      tensor_.shape()));
   return tensor_;
 }
@@ -100,21 +100,23 @@ void Node::release() {
   freed = true;
 }
 
-// A long chain of nodes, freed by its last handle, would recurse once a node: dying nodes hand their inputs to a list
-// instead, and the outermost one works it off.
+// A long chain of nodes, freed by its last handle, would recurse once a node: a dying node moves the nodes that die with it
+// into a list that the outermost one works off. The list is made of the nodes themselves, since freeing must not allocate.
 Node::~Node() {
-  thread_local std::vector<std::shared_ptr<Node>>* dying = nullptr;
-  std::vector<std::shared_ptr<Node>> mine;
-  const bool outermost = dying == nullptr;
-  if (outermost) dying = &mine;
+  thread_local Node* outermost = nullptr;
+  const bool first = outermost == nullptr;
+  if (first) outermost = this;
   for (Edge& edge : edges)
-    if (edge.node) dying->push_back(std::move(edge.node));
-  if (outermost) {
-    while (!mine.empty()) {
-      auto node = std::move(mine.back());
-      mine.pop_back();
+    if (edge.node && edge.node.use_count() == 1) {
+      edge.node->next_dying = std::move(outermost->next_dying);
+      outermost->next_dying = std::move(edge.node);
     }
-    dying = nullptr;
+  if (first) {
+    while (next_dying) {
+      const auto node = std::move(next_dying);
+      next_dying = std::move(node->next_dying);
+    }
+    outermost = nullptr;
   }
 }
 

@@ -10,8 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::autograd {
 
 /// One gradient an input, in the order of the inputs; undefined where none is wanted.
@@ -60,3 +62,4 @@ std::vector<Tensor> gradients(const Tensor& output, const Tensor& gradient, cons
 Tensor record(std::string_view op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward);
 
 }  // namespace heddle::autograd
+HD_API_END

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 
+#include "heddle/base/export.hpp"
 #include "heddle/base/inline.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// The upper half of a float32: eight bits of exponent, seven of mantissa. Rounds to nearest, ties to even. It is stored, not
@@ -37,3 +39,4 @@ struct BFloat16 {
 static_assert(sizeof(BFloat16) == 2);
 
 }  // namespace heddle
+HD_API_END

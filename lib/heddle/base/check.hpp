@@ -2,37 +2,19 @@
 // came. Internal: public headers leak no dependency.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <concepts>
-#include <string>
+#include <string_view>
 
 #include "heddle/base/error.hpp"
-
-namespace heddle::detail {
-template <class T>
-concept HasStr = requires(const T& t) {
-  { t.str() } -> std::same_as<std::string>;
-};
-}  // namespace heddle::detail
-
-/// Shapes, devices and the like are passed to check() as they are: their text is made only when the check fails, which keeps
-/// a check of a fast op at the price of its comparison.
-template <heddle::detail::HasStr T>
-struct fmt::formatter<T, char> : fmt::formatter<std::string> {
-  template <class Context>
-  auto format(const T& value, Context& context) const {
-    return fmt::formatter<std::string>::format(value.str(), context);
-  }
-};
+#include "heddle/base/format.hpp"
 
 namespace heddle {
 
-/// Throws Error("[where] ...") unless `condition` holds; the message is formatted only then.
+/// Throws Error("[where] ...") unless `condition` holds; the message is formatted only then, and only then do shapes, devices
+/// and the like make their text: a check of a fast op costs its comparison.
 template <class... Args>
-void check(bool condition, std::string_view where, fmt::format_string<Args...> message, Args&&... args) {
+void check(bool condition, std::string_view where, strings::Format<std::type_identity_t<Args>...> message, const Args&... args) {
   if (!condition) [[unlikely]]
-    fail(where, fmt::format(message, std::forward<Args>(args)...));
+    fail(where, strings::format(message, args...));
 }
 
 }  // namespace heddle

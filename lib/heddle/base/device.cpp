@@ -6,7 +6,7 @@
 
 namespace heddle {
 
-std::string Device::str() const { return is_cpu() ? "cpu" : fmt::format("cuda:{}", index); }
+std::string Device::str() const { return is_cpu() ? "cpu" : strings::format("cuda:{}", index); }
 
 Device Device::parse(std::string_view text) {
   if (text == "cpu") return cpu;
@@ -18,7 +18,7 @@ Device Device::parse(std::string_view text) {
     auto [rest, error] = std::from_chars(text.data() + prefix.size(), end, index);
     if (error == std::errc{} && rest == end && index >= 0) return {DeviceType::cuda, index};
   }
-  fail("device", fmt::format("expected cpu, cuda or cuda:N, got '{}'", text));
+  fail("device", strings::format("expected cpu, cuda or cuda:N, got '{}'", text));
 }
 
 }  // namespace heddle

@@ -4,6 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle {
 
 enum class DeviceType { cpu, cuda };
@@ -27,3 +30,4 @@ inline constexpr Device cpu{};
 inline constexpr Device cuda{DeviceType::cuda, 0};
 
 }  // namespace heddle
+HD_API_END

@@ -7,7 +7,9 @@
 
 #include "heddle/base/bfloat16.hpp"
 #include "heddle/base/error.hpp"
+#include "heddle/base/export.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// float32, float64 and bfloat16 carry gradients; int64 holds labels and indices, uint8 images and masks. bfloat16 is for
@@ -64,3 +66,4 @@ template <class F> decltype(auto) visit_any(DType type, F&& f) {
 }
 
 }  // namespace heddle
+HD_API_END

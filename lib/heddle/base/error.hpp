@@ -8,6 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle {
 
 /// What every failed check of this library throws.
@@ -20,3 +23,4 @@ class Error : public std::runtime_error {
 [[noreturn]] void fail(std::string_view where, std::string_view message);
 
 }  // namespace heddle
+HD_API_END

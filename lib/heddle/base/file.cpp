@@ -16,7 +16,7 @@ namespace {
 // A name that no other writer uses, in this process or another.
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
   static std::atomic<unsigned> number{0};
-  return fmt::format("{}.part{}-{}", path.string(), ::getpid(), number.fetch_add(1));
+  return strings::format("{}.part{}-{}", path.string(), ::getpid(), number.fetch_add(1));
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ void AtomicFile::refuse(const char* what) {
     ::unlink(temporary_.c_str());
     descriptor_ = -1;
   }
-  fail("file", fmt::format("expected {} to be {}, got: {}", path_.string(), what, std::strerror(reason)));
+  fail("file", strings::format("expected {} to be {}, got: {}", path_.string(), what, std::strerror(reason)));
 }
 
 void AtomicFile::write(const void* bytes, std::size_t count) {
@@ -86,7 +86,7 @@ void AppendFile::append(std::string_view piece) {
       // Half a piece is worse than none for whoever reads the file.
       const int reason = errno;
       const bool cut = before >= 0 && ::ftruncate(descriptor_, before) == 0;
-      fail("file", fmt::format("expected {} to be written, got: {}{}", path_.string(), std::strerror(reason),
+      fail("file", strings::format("expected {} to be written, got: {}{}", path_.string(), std::strerror(reason),
                                cut ? "" : " (its last piece is not whole)"));
     }
     piece.remove_prefix(static_cast<std::size_t>(written));
@@ -104,7 +104,7 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
 
 std::string read_file(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail("file", fmt::format("expected {} to be readable, got: {}", path.string(), std::strerror(errno)));
+  if (descriptor < 0) fail("file", strings::format("expected {} to be readable, got: {}", path.string(), std::strerror(errno)));
   std::string text;
   char buffer[1 << 16];
   for (;;) {
@@ -113,7 +113,7 @@ std::string read_file(const std::filesystem::path& path) {
     if (got < 0) {
       const int reason = errno;
       ::close(descriptor);
-      fail("file", fmt::format("expected {} to be readable, got: {}", path.string(), std::strerror(reason)));
+      fail("file", strings::format("expected {} to be readable, got: {}", path.string(), std::strerror(reason)));
     }
     if (got == 0) break;
     text.append(buffer, static_cast<std::size_t>(got));

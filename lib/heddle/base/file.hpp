@@ -6,6 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle {
 
 /// Writes to a temporary name beside `path`; commit() flushes it to the disk and renames it into place. A writer that goes
@@ -53,3 +56,4 @@ void write_file(const std::filesystem::path& path, std::string_view text);
 std::string read_file(const std::filesystem::path& path);
 
 }  // namespace heddle
+HD_API_END

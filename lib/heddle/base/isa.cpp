@@ -29,7 +29,7 @@ Isa chosen_isa() {
   if (!wish || !*wish) return machine;
   for (Isa isa : {Isa::base, Isa::v3, Isa::v4})
     if (std::string_view(wish) == name_of(isa)) return std::min(isa, machine);
-  fail("HEDDLE_ISA", fmt::format("expected base, v3 or v4, got '{}'", wish));
+  fail("HEDDLE_ISA", strings::format("expected base, v3 or v4, got '{}'", wish));
 }
 
 }  // namespace

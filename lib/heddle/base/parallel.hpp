@@ -9,6 +9,9 @@
 #include <memory>
 #include <type_traits>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle {
 
 /// Threads that kernels use from now on; 0 means one for each core this process may run on. Waits for running work.
@@ -48,3 +51,4 @@ template <class F> void run_alone(F&& f) {
 }
 
 }  // namespace heddle
+HD_API_END

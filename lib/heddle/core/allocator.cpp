@@ -195,9 +195,9 @@ class CachingAllocator {
     for (const auto& [memory, block] : in_use_) sizes.push_back(block->size);
     std::sort(sizes.rbegin(), sizes.rend());
     std::string text =
-        fmt::format("{:.1f} MB in use in {} blocks, the largest", static_cast<double>(stats_.allocated) / 1e6, sizes.size());
+        strings::format("{:.1f} MB in use in {} blocks, the largest", static_cast<double>(stats_.allocated) / 1e6, sizes.size());
     for (std::size_t i = 0; i < std::min<std::size_t>(sizes.size(), 5); ++i)
-      text += fmt::format(" {:.1f} MB", static_cast<double>(sizes[i]) / 1e6);
+      text += strings::format(" {:.1f} MB", static_cast<double>(sizes[i]) / 1e6);
     return text;
   }
 

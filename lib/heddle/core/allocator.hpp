@@ -5,7 +5,9 @@
 #include <cstddef>
 
 #include "heddle/base/device.hpp"
+#include "heddle/base/export.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// What one device's allocator holds, in bytes, and what it did so far.
@@ -48,3 +50,4 @@ class Workspace {
 };
 
 }  // namespace heddle
+HD_API_END

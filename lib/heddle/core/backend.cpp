@@ -40,7 +40,7 @@ DeviceChoice choose_device(const std::string& wish) {
       const std::string problem = problem_with(gpu);
       if (problem.empty()) {
         const Device device{DeviceType::cuda, gpu};
-        return {device, fmt::format("{} ({}), the first GPU that this build has kernels for", device.str(), name_of_gpu(gpu))};
+        return {device, strings::format("{} ({}), the first GPU that this build has kernels for", device.str(), name_of_gpu(gpu))};
       }
       why_not += (why_not.empty() ? "" : "; ") + problem;
     }
@@ -52,7 +52,7 @@ DeviceChoice choose_device(const std::string& wish) {
   check(device.index < gpus, "device", "expected a GPU numbered below {}, got '{}'", gpus, wish);
   const std::string problem = problem_with(device.index);
   check(problem.empty(), "device", "expected a GPU that this build has kernels for, got '{}': {}", wish, problem);
-  return {device, fmt::format("{} ({}), as asked", device.str(), name_of_gpu(device.index))};
+  return {device, strings::format("{} ({}), as asked", device.str(), name_of_gpu(device.index))};
 }
 
 #if HEDDLE_WITH_CUDA

@@ -5,8 +5,10 @@
 #include <string>
 
 #include "heddle/base/device.hpp"
+#include "heddle/base/export.hpp"
 #include "heddle/base/stream.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// Whether this build has CUDA kernels at all.
@@ -42,3 +44,4 @@ Stream current_stream(Device device);
 }  // namespace backend
 
 }  // namespace heddle
+HD_API_END

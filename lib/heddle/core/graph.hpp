@@ -10,7 +10,9 @@
 #include <memory>
 
 #include "heddle/base/device.hpp"
+#include "heddle/base/export.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 class StepGraph {
@@ -43,3 +45,4 @@ StepPhase step_phase();
 }  // namespace detail
 
 }  // namespace heddle
+HD_API_END

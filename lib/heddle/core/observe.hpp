@@ -10,8 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// What a scope is called: a layer's path and type ("stages.0.1", "BatchNorm2d"), or "data", "loss", "optimizer". Layers that
@@ -83,3 +85,4 @@ class BackwardScope {
 };
 
 }  // namespace heddle
+HD_API_END

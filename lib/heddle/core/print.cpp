@@ -1,8 +1,8 @@
 // Printing tensors: nested brackets, the middle of long dimensions left out.
-#include <fmt/format.h>
 
 #include <ostream>
 
+#include "heddle/base/format.hpp"
 #include "heddle/core/tensor.hpp"
 
 namespace heddle {
@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t edge = 3;
 
-std::string number(double value, bool integral) { return integral ? fmt::format("{}", static_cast<std::int64_t>(value)) : fmt::format("{:.4g}", value); }
+std::string number(double value, bool integral) { return integral ? strings::format("{}", static_cast<std::int64_t>(value)) : strings::format("{:.4g}", value); }
 
 void print_dim(std::string& out, const std::vector<double>& values, const Shape& shape, int dim, std::int64_t offset, bool integral) {
   if (dim == shape.rank()) {
@@ -50,7 +50,7 @@ std::string Tensor::str() const {
   });
   std::string out;
   print_dim(out, values, shape(), 0, 0, !is_floating_point(dtype()));
-  return fmt::format("{}\ntensor(shape={}, dtype={}, device={})", out, shape().str(), name_of(dtype()), device().str());
+  return strings::format("{}\ntensor(shape={}, dtype={}, device={})", out, shape().str(), name_of(dtype()), device().str());
 }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out << tensor.str(); }

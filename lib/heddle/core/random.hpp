@@ -3,8 +3,10 @@
 
 #include <cstdint>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 namespace kernels {
@@ -58,3 +60,4 @@ void normal_(Tensor& t, double mean, double deviation, Generator& generator = de
 std::vector<std::int64_t> randperm(std::int64_t n, std::uint64_t seed, std::uint64_t epoch);
 
 }  // namespace heddle
+HD_API_END

@@ -26,7 +26,7 @@ const char* file_name_of(DType type) {
 DType dtype_of_name(const std::string& text, const std::string& tensor) {
   for (auto [type, name] : names)
     if (text == name) return type;
-  fail("safetensors", fmt::format("expected F32, F64, I64, U8 or BF16 for '{}', got {}", tensor, text));
+  fail("safetensors", strings::format("expected F32, F64, I64, U8 or BF16 for '{}', got {}", tensor, text));
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ void save_safetensors(const std::filesystem::path& path, const Safetensors& cont
   try {
     text = header.dump();
   } catch (const nlohmann::json::exception&) {
-    fail("safetensors", fmt::format("expected names and metadata in UTF-8 for {}, got other bytes", path.string()));
+    fail("safetensors", strings::format("expected names and metadata in UTF-8 for {}, got other bytes", path.string()));
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the tensors are aligned in a mapped file
   AtomicFile file(path);
@@ -66,11 +66,11 @@ void save_safetensors(const std::filesystem::path& path, const Safetensors& cont
 
 Safetensors load_safetensors(const std::filesystem::path& path) {
   const std::string file = read_file(path);
-  const auto refuse = [&](const std::string& why) { fail("safetensors", fmt::format("expected {} to be a safetensors file, got {}", path.string(), why)); };
+  const auto refuse = [&](const std::string& why) { fail("safetensors", strings::format("expected {} to be a safetensors file, got {}", path.string(), why)); };
   std::uint64_t length = 0;
-  if (file.size() < sizeof length) refuse(fmt::format("one of {} bytes", file.size()));
+  if (file.size() < sizeof length) refuse(strings::format("one of {} bytes", file.size()));
   std::memcpy(&length, file.data(), sizeof length);
-  if (length > file.size() - sizeof length) refuse(fmt::format("a header of {} bytes in a file of {}", length, file.size()));
+  if (length > file.size() - sizeof length) refuse(strings::format("a header of {} bytes in a file of {}", length, file.size()));
   // JSON allows a name twice and parsers keep one of the two: which one is nothing to leave to chance.
   std::set<std::string> known;
   std::string twice;
@@ -80,7 +80,7 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
   };
   const Json header = Json::parse(file.data() + sizeof length, file.data() + sizeof length + length, note_names, false);
   if (!header.is_object()) refuse("a header that is no JSON object");
-  if (!twice.empty()) refuse(fmt::format("the name '{}' twice", twice));
+  if (!twice.empty()) refuse(strings::format("the name '{}' twice", twice));
   const std::size_t start = sizeof length + length, available = file.size() - start;
 
   Safetensors content;
@@ -96,15 +96,15 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
       const auto [begin, end] = entry.at("data_offsets").get<std::pair<std::size_t, std::size_t>>();
       std::size_t expected = size_of(dtype);
       for (auto size : shape)
-        if (size < 0 || __builtin_mul_overflow(expected, static_cast<std::size_t>(size), &expected)) refuse(fmt::format("shape {} for '{}'", shape.str(), name));
+        if (size < 0 || __builtin_mul_overflow(expected, static_cast<std::size_t>(size), &expected)) refuse(strings::format("shape {} for '{}'", shape.str(), name));
       if (begin > end || end > available || end - begin != expected)
-        refuse(fmt::format("bytes [{}, {}) of {} for '{}' of shape {}", begin, end, available, name, shape.str()));
+        refuse(strings::format("bytes [{}, {}) of {} for '{}' of shape {}", begin, end, available, name, shape.str()));
       taken.emplace_back(begin, end);
       Tensor t = empty(shape, {.dtype = dtype});
       if (expected) std::memcpy(t.raw_data(), file.data() + start + begin, expected);
       content.tensors.emplace_back(name, std::move(t));
     } catch (const nlohmann::json::exception& error) {
-      refuse(fmt::format("a malformed entry '{}': {}", name, error.what()));
+      refuse(strings::format("a malformed entry '{}': {}", name, error.what()));
     }
   }
   // The tensors' bytes must follow each other without overlap, and without gaps in which something could hide.
@@ -112,7 +112,7 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
   taken.emplace_back(available, available);
   std::size_t reached = 0;
   for (const auto& [begin, end] : taken) {
-    if (begin != reached) refuse(fmt::format("tensors that {} at byte {} of {}", begin < reached ? "overlap" : "leave a gap", std::min(begin, reached), available));
+    if (begin != reached) refuse(strings::format("tensors that {} at byte {} of {}", begin < reached ? "overlap" : "leave a gap", std::min(begin, reached), available));
     reached = end;
   }
   return content;

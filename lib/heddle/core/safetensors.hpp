@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 struct Safetensors {
@@ -26,3 +28,4 @@ void save_safetensors(const std::filesystem::path& path, const Safetensors& cont
 Safetensors load_safetensors(const std::filesystem::path& path);
 
 }  // namespace heddle
+HD_API_END

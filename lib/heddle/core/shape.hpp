@@ -10,6 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle {
 
 /// At most eight dimensions. Also used for strides and lists of dimensions; then elements may be any integers.
@@ -59,3 +62,4 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, std::string_view where);
 int normalize_dim(int dim, int rank, std::string_view where);
 
 }  // namespace heddle
+HD_API_END

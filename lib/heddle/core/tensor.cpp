@@ -148,7 +148,7 @@ Tensor empty(const Shape& shape, TensorOptions options) {
   try {
     impl->storage = std::make_shared<detail::Storage>(options.device, bytes);
   } catch (const Error& error) {  // out of memory: for what?
-    throw Error(fmt::format("{}; it was for {} {}", error.what(), name_of(options.dtype), shape));
+    throw Error(strings::format("{}; it was for {} {}", error.what(), name_of(options.dtype), shape));
   }
   impl->shape = shape;
   impl->strides = shape.dense_strides();

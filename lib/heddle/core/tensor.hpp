@@ -16,8 +16,10 @@
 
 #include "heddle/base/device.hpp"
 #include "heddle/base/dtype.hpp"
+#include "heddle/base/export.hpp"
 #include "heddle/core/shape.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 namespace detail {
@@ -160,3 +162,4 @@ template <class T> Tensor tensor(const std::vector<T>& values, std::optional<Sha
 }
 
 }  // namespace heddle
+HD_API_END

@@ -32,7 +32,7 @@ fs::path find_folder(const Layout& layout, const fs::path& folder, const std::st
   std::error_code ignored;
   for (const fs::path& candidate : {folder, folder / layout.folder})
     if (fs::exists(candidate / first_file, ignored)) return candidate;
-  fail(layout.where, fmt::format("expected '{}' in '{}' or '{}', found it in neither", first_file, folder.string(),
+  fail(layout.where, strings::format("expected '{}' in '{}' or '{}', found it in neither", first_file, folder.string(),
                                  (folder / layout.folder).string()));
 }
 

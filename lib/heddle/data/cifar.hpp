@@ -5,8 +5,10 @@
 #include <array>
 #include <filesystem>
 
+#include "heddle/base/export.hpp"
 #include "heddle/data/dataset.hpp"
 
+HD_API_BEGIN
 namespace heddle::data {
 
 /// The training set's mean and deviation by channel, in units of 1.
@@ -29,3 +31,4 @@ ImageDataset read_cifar100(const std::filesystem::path& folder, Split split);
 bool has_cifar10(const std::filesystem::path& folder);
 
 }  // namespace heddle::data
+HD_API_END

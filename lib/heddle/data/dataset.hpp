@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::data {
 
 /// A handle like Tensor: copying one copies no images.
@@ -50,3 +52,4 @@ ChannelStats channel_stats(const ImageDataset& dataset);
 std::vector<std::int64_t> class_counts(const ImageDataset& dataset);
 
 }  // namespace heddle::data
+HD_API_END

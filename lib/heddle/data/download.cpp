@@ -108,7 +108,7 @@ void fetch(const FindOptions& options, const Partial& partial) {
   check(result.started, "download", "expected curl or wget, found neither");
   if (result.status != 0) {
     const std::string why = terminal ? std::string() : last_line(partial.messages);
-    fail("download", why.empty() ? fmt::format("{} ended with status {}", program, result.status) : why);
+    fail("download", why.empty() ? strings::format("{} ended with status {}", program, result.status) : why);
   }
 }
 
@@ -136,7 +136,7 @@ DataChoice found(const fs::path& folder, const std::string& how) {
   DataChoice choice;
   choice.train = read_cifar10(folder, Split::train);
   choice.test = read_cifar10(folder, Split::test);
-  choice.message = fmt::format("CIFAR-10 from '{}' ({})", folder.string(), how);
+  choice.message = strings::format("CIFAR-10 from '{}' ({})", folder.string(), how);
   return choice;
 }
 
@@ -145,7 +145,7 @@ DataChoice stand_in(const FindOptions& options, const std::string& why) {
   choice.synthetic = true;
   choice.train = synthetic({.count = options.synthetic_train, .seed = options.synthetic_seed, .split = Split::train});
   choice.test = synthetic({.count = options.synthetic_test, .seed = options.synthetic_seed, .split = Split::test});
-  choice.message = fmt::format("SYNTHETIC IMAGES, NOT CIFAR-10: accuracies on them say nothing about CIFAR-10 ({})", why);
+  choice.message = strings::format("SYNTHETIC IMAGES, NOT CIFAR-10: accuracies on them say nothing about CIFAR-10 ({})", why);
   return choice;
 }
 
@@ -169,11 +169,11 @@ DataChoice find_cifar10(const FindOptions& options) {
       download(options);
       complete = true;
     } catch (const std::exception& error) {
-      why = fmt::format("downloading from {} failed: {}", options.url, error.what());
+      why = strings::format("downloading from {} failed: {}", options.url, error.what());
     }
     if (complete) return found(options.download_folder, "downloaded from " + options.url);
   }
-  return stand_in(options, fmt::format("none in '{}', and {}", options.download_folder.string(), why));
+  return stand_in(options, strings::format("none in '{}', and {}", options.download_folder.string(), why));
 }
 
 }  // namespace heddle::data

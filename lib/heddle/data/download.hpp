@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <string>
 
+#include "heddle/base/export.hpp"
 #include "heddle/data/dataset.hpp"
 
+HD_API_BEGIN
 namespace heddle::data {
 
 struct FindOptions {
@@ -36,3 +38,4 @@ struct DataChoice {
 DataChoice find_cifar10(const FindOptions& options = {});
 
 }  // namespace heddle::data
+HD_API_END

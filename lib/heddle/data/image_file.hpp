@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <string_view>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::data {
 
 /// A PNG or JPEG file as uint8 [1, 3, h, w]: grey becomes equal colours, what is transparent shows white. Error that names the
@@ -20,3 +22,4 @@ Tensor decode_image(std::string_view bytes, std::string_view name);
 Tensor resize(const Tensor& images, int height, int width);
 
 }  // namespace heddle::data
+HD_API_END

@@ -12,9 +12,11 @@
 #include <iterator>
 #include <memory>
 
+#include "heddle/base/export.hpp"
 #include "heddle/data/dataset.hpp"
 #include "heddle/data/transform.hpp"
 
+HD_API_BEGIN
 namespace heddle::data {
 
 struct Batch {
@@ -108,3 +110,4 @@ class DataLoader {
 };
 
 }  // namespace heddle::data
+HD_API_END

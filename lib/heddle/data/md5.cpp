@@ -80,7 +80,7 @@ std::string Md5::finish() {
   update(tail);
   std::string hex;
   for (const std::uint32_t word : state_)
-    for (int i = 0; i < 4; ++i) hex += fmt::format("{:02x}", word >> (8 * i) & 255);
+    for (int i = 0; i < 4; ++i) hex += strings::format("{:02x}", word >> (8 * i) & 255);
   return hex;
 }
 

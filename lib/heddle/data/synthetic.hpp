@@ -4,8 +4,10 @@
 
 #include <cstdint>
 
+#include "heddle/base/export.hpp"
 #include "heddle/data/cifar.hpp"
 
+HD_API_BEGIN
 namespace heddle::data {
 
 struct SyntheticOptions {
@@ -20,3 +22,4 @@ struct SyntheticOptions {
 ImageDataset synthetic(const SyntheticOptions& options = {});
 
 }  // namespace heddle::data
+HD_API_END

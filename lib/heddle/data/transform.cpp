@@ -63,38 +63,38 @@ AugmentStep step_of(const Augmentation& augmentation) {
 }
 
 std::string triple(const Rgb& v) {
-  return fmt::format("({}, {}, {})", v[0], v[1], v[2]);
+  return strings::format("({}, {}, {})", v[0], v[1], v[2]);
 }
 
 std::string name_of_step(const Augmentation& augmentation) {
   return std::visit(
       Overloaded{
-          [](const RandomHorizontalFlip& a) { return fmt::format("RandomHorizontalFlip(p={})", a.p); },
+          [](const RandomHorizontalFlip& a) { return strings::format("RandomHorizontalFlip(p={})", a.p); },
           [](const ShiftScaleRotate& a) {
-            return fmt::format("ShiftScaleRotate(shift_limit={}, scale_limit={}, rotate_limit={}, p={})", a.shift_limit,
+            return strings::format("ShiftScaleRotate(shift_limit={}, scale_limit={}, rotate_limit={}, p={})", a.shift_limit,
                                a.scale_limit, a.rotate_limit, a.p);
           },
           [](const CoarseDropout& a) {
-            return fmt::format("CoarseDropout(holes={}, height={}, width={}, fill_value={}, p={})", a.holes, a.height, a.width,
+            return strings::format("CoarseDropout(holes={}, height={}, width={}, fill_value={}, p={})", a.holes, a.height, a.width,
                                triple(a.fill_value), a.p);
           },
           [](const BrightnessContrast& a) {
-            return fmt::format("BrightnessContrast(brightness_limit={}, contrast_limit={}, p={})", a.brightness_limit,
+            return strings::format("BrightnessContrast(brightness_limit={}, contrast_limit={}, p={})", a.brightness_limit,
                                a.contrast_limit, a.p);
           },
           [](const ColorJitter& a) {
-            return fmt::format("ColorJitter(brightness={}, contrast={}, saturation={}, hue={}, p={})", a.brightness, a.contrast,
+            return strings::format("ColorJitter(brightness={}, contrast={}, saturation={}, hue={}, p={})", a.brightness, a.contrast,
                                a.saturation, a.hue, a.p);
           },
           [](const RandomRotation& a) {
-            return fmt::format("RandomRotation(degrees={}, fill={}, p={})", a.degrees, triple(a.fill), a.p);
+            return strings::format("RandomRotation(degrees={}, fill={}, p={})", a.degrees, triple(a.fill), a.p);
           },
           [](const RgbShift& a) {
-            return fmt::format("RgbShift(r_shift_limit={}, g_shift_limit={}, b_shift_limit={}, p={})", a.r_shift_limit,
+            return strings::format("RgbShift(r_shift_limit={}, g_shift_limit={}, b_shift_limit={}, p={})", a.r_shift_limit,
                                a.g_shift_limit, a.b_shift_limit, a.p);
           },
-          [](const RandomCrop& a) { return fmt::format("RandomCrop(padding={}, p={})", a.padding, a.p); },
-          [](const Normalize& a) { return fmt::format("Normalize(mean={}, std={})", triple(a.mean), triple(a.std)); },
+          [](const RandomCrop& a) { return strings::format("RandomCrop(padding={}, p={})", a.padding, a.p); },
+          [](const Normalize& a) { return strings::format("Normalize(mean={}, std={})", triple(a.mean), triple(a.std)); },
       },
       augmentation);
 }
@@ -123,7 +123,7 @@ Transform::Transform(std::vector<Augmentation> steps) : steps_(std::move(steps))
 std::string Transform::str() const {
   std::vector<std::string> names;
   for (const auto& step : steps_) names.push_back(name_of_step(step));
-  return fmt::format("{}", fmt::join(names, ", "));
+  return strings::join(names, ", ");
 }
 
 Tensor Transform::apply(const ImageDataset& dataset, const Tensor& index, std::uint64_t seed, std::uint64_t epoch,

@@ -13,8 +13,10 @@
 #include <variant>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/data/dataset.hpp"
 
+HD_API_BEGIN
 namespace heddle::data {
 
 using Rgb = std::array<float, 3>;
@@ -101,3 +103,4 @@ class Transform {
 };
 
 }  // namespace heddle::data
+HD_API_END

@@ -28,7 +28,7 @@ std::string describe(const Label& label) {
 }
 
 std::string name_of(std::string_view op, const Label* label) {
-  return fmt::format("{}op '{}'", label ? describe(*label) + ", " : "", op);
+  return strings::format("{}op '{}'", label ? describe(*label) + ", " : "", op);
 }
 
 }  // namespace
@@ -42,22 +42,22 @@ bool all_finite(const Tensor& t) {
 std::string count_non_finite(const Tensor& t) {
   std::int64_t nans = 0, infinite = 0;
   for (double v : t.detach().to(float64).to_vector<double>()) nans += std::isnan(v), infinite += std::isinf(v);
-  std::string text = nans || !infinite ? fmt::format("{} NaN", nans) : "";
-  if (infinite) text += fmt::format("{}{} infinite", text.empty() ? "" : " and ", infinite);
-  return text + fmt::format(" of {} values", t.numel());
+  std::string text = nans || !infinite ? strings::format("{} NaN", nans) : "";
+  if (infinite) text += strings::format("{}{} infinite", text.empty() ? "" : " and ", infinite);
+  return text + strings::format(" of {} values", t.numel());
 }
 
 void CheckNumerics::enter(const Label& label, const Tensor& input) {
   if (depth_++ == 0 && !all_finite(input)) {
     depth_ = 0;
-    fail("forward", fmt::format("expected finite numbers into {}, got {} in its input {}", describe(label),
+    fail("forward", strings::format("expected finite numbers into {}, got {} in its input {}", describe(label),
                                 count_non_finite(input), input.shape().str()));
   }
 }
 
 void CheckNumerics::output(const Label& label, const Tensor& y) {
   if (all_finite(y)) return;
-  fail("forward", fmt::format("expected finite numbers out of {}, got {} in its output {}{}", describe(label),
+  fail("forward", strings::format("expected finite numbers out of {}, got {} in its output {}{}", describe(label),
                               count_non_finite(y), y.shape().str(), bad_parameters(label)));
 }
 
@@ -68,14 +68,14 @@ void CheckNumerics::leave(const Label&) {
 // The sum of several uses, or a hook, can spoil what the layers behind gave in order: so what goes in is looked at too.
 void CheckNumerics::enter_backward(std::string_view op, const Label* label, const Tensor& dy) {
   if (all_finite(dy)) return;
-  fail("backward", fmt::format("expected a finite gradient into {}, got {} in the gradient {} of its output",
+  fail("backward", strings::format("expected a finite gradient into {}, got {} in the gradient {} of its output",
                                name_of(op, label), count_non_finite(dy), dy.shape().str()));
 }
 
 void CheckNumerics::leave_backward(std::string_view op, const Label* label, const std::vector<Tensor>& grads) {
   for (std::size_t i = 0; i < grads.size(); ++i)
     if (!all_finite(grads[i]))
-      fail("backward", fmt::format("expected finite gradients out of {}, got {} in the gradient {} of its input {}",
+      fail("backward", strings::format("expected finite gradients out of {}, got {} in the gradient {} of its input {}",
                                    name_of(op, label), count_non_finite(grads[i]), grads[i].shape().str(), i));
 }
 
@@ -86,7 +86,7 @@ std::string CheckNumerics::bad_parameters(const Label& label) const {
     for (const auto& [name, module] : net_->named_modules()) {
       if (name != path || !module->named_children().empty()) continue;
       for (const auto& [part, value] : module->state_dict())
-        if (!all_finite(value)) text += fmt::format("; its {} holds {}", part, count_non_finite(value));
+        if (!all_finite(value)) text += strings::format("; its {} holds {}", part, count_non_finite(value));
     }
   return text;
 }

@@ -12,9 +12,11 @@
 
 #include <string>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/nn/module.hpp"
 
+HD_API_BEGIN
 namespace heddle::debug {
 
 /// Works on the thread that made it, until it goes away. Layers stay fused as they are: of neighbours that run as one op, all
@@ -45,3 +47,4 @@ bool all_finite(const Tensor& t);
 std::string count_non_finite(const Tensor& t);
 
 }  // namespace heddle::debug
+HD_API_END

@@ -1,6 +1,5 @@
 #include "heddle/debug/compare_activations.hpp"
 
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -30,7 +29,7 @@ std::vector<Activation> run(nn::Module& net, const Tensor& input) {
     if (path.empty() || !part->named_children().empty()) continue;
     removers.push_back(part->register_forward_hook([&, path = path](nn::Module& layer, const Tensor&, const Tensor& y) {
       const int call = ++calls[path];
-      made.push_back({call == 1 ? path : fmt::format("{}#{}", path, call), layer.type_name(), y});
+      made.push_back({call == 1 ? path : strings::format("{}#{}", path, call), layer.type_name(), y});
     }));
   }
   try {
@@ -97,7 +96,7 @@ ActivationComparison compare_activations(nn::Module& net, const nn::NamedTensors
   for (const auto& [name, t] : theirs)
     if (dump.contains(name)) result.only_theirs.push_back(name);
   check(!result.layers.empty(), "compare_activations", "expected layers with the names of this network's ({}), got {}",
-        fmt::join(result.only_ours, ", "), fmt::join(result.only_theirs, ", "));
+        strings::join(result.only_ours, ", "), strings::join(result.only_theirs, ", "));
   return result;
 }
 
@@ -110,27 +109,27 @@ std::string ActivationComparison::str() const {
   const LayerDifference* first = first_difference();
   std::size_t name_width = 5, shape_width = 5;
   const auto name_of_row = [](const LayerDifference& row) {
-    return row.type.empty() ? row.path : fmt::format("{} ({})", row.path, row.type);
+    return row.type.empty() ? row.path : strings::format("{} ({})", row.path, row.type);
   };
   for (const auto& row : layers) {
     name_width = std::max(name_width, name_of_row(row).size());
     shape_width = std::max(shape_width, row.ours.str().size());
   }
   std::string text =
-      fmt::format("{:<{}}  {:<{}}  {:>12}  {:>9}\n", "Layer", name_width, "Shape", shape_width, "max abs diff", "relative");
+      strings::format("{:<{}}  {:<{}}  {:>12}  {:>9}\n", "Layer", name_width, "Shape", shape_width, "max abs diff", "relative");
   for (const auto& row : layers) {
-    text += fmt::format("{:<{}}  {:<{}}  ", name_of_row(row), name_width, row.ours.str(), shape_width);
-    text += row.ours != row.theirs ? fmt::format("theirs is {}", row.theirs.str())
-                                   : fmt::format("{:>12.2e}  {:>9.1e}", row.largest, row.relative);
+    text += strings::format("{:<{}}  {:<{}}  ", name_of_row(row), name_width, row.ours.str(), shape_width);
+    text += row.ours != row.theirs ? strings::format("theirs is {}", row.theirs.str())
+                                   : strings::format("{:>12.2e}  {:>9.1e}", row.largest, row.relative);
     text += row.agrees ? "\n" : &row == first ? "  <- first that differs\n" : "  differs\n";
   }
-  if (!only_ours.empty()) text += fmt::format("Not in the dump: {}\n", fmt::join(only_ours, ", "));
-  if (!only_theirs.empty()) text += fmt::format("Only in the dump: {}\n", fmt::join(only_theirs, ", "));
-  if (!first) return text + fmt::format("All {} layers agree.\n", layers.size());
+  if (!only_ours.empty()) text += strings::format("Not in the dump: {}\n", strings::join(only_ours, ", "));
+  if (!only_theirs.empty()) text += strings::format("Only in the dump: {}\n", strings::join(only_theirs, ", "));
+  if (!first) return text + strings::format("All {} layers agree.\n", layers.size());
   if (first->ours != first->theirs)
-    return text + fmt::format("The first layer that differs is {}: its output is {}, theirs is {}.\n", name_of_row(*first),
+    return text + strings::format("The first layer that differs is {}: its output is {}, theirs is {}.\n", name_of_row(*first),
                               first->ours.str(), first->theirs.str());
-  return text + fmt::format("The first layer that differs is {}: by {:.2e}, {:.1e} of its largest value.\n",
+  return text + strings::format("The first layer that differs is {}: by {:.2e}, {:.1e} of its largest value.\n",
                             name_of_row(*first), first->largest, first->relative);
 }
 

@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/nn/module.hpp"
 
+HD_API_BEGIN
 namespace heddle::debug {
 
 /// "input", what each layer without parts of its own makes, in the order they run, and "output". In evaluation mode, without
@@ -45,3 +47,4 @@ struct ActivationComparison {
 ActivationComparison compare_activations(nn::Module& net, const nn::NamedTensors& theirs, const CompareOptions& options = {});
 
 }  // namespace heddle::debug
+HD_API_END

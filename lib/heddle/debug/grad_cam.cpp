@@ -23,7 +23,7 @@ nn::Module& find_layer(nn::Module& net, const std::string& wanted) {
     if (path == wanted) return *module;
     known += (known.empty() ? "" : ", ") + path;
   }
-  fail(where, fmt::format("expected the name of a layer ({}), got '{}'", known, wanted));
+  fail(where, strings::format("expected the name of a layer ({}), got '{}'", known, wanted));
 }
 
 // Parameters that want no gradient for a while: only the image's way back is walked.

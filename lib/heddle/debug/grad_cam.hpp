@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/nn/module.hpp"
 
+HD_API_BEGIN
 namespace heddle::debug {
 
 struct GradCamOptions {
@@ -35,3 +37,4 @@ GradCam grad_cam(nn::Module& net, const Tensor& images, const GradCamOptions& op
 std::string last_spatial_layer(nn::Module& net, const Tensor& images);
 
 }  // namespace heddle::debug
+HD_API_END

@@ -48,7 +48,7 @@ bool Profiler::step() {
   if (done_)
     watch_.reset();
   else
-    open(Kind::step, {.name = fmt::format("step {}", measured_ + 1), .kind = ""}, "");
+    open(Kind::step, {.name = strings::format("step {}", measured_ + 1), .kind = ""}, "");
   return done_;
 }
 
@@ -130,11 +130,11 @@ std::string Profile::str() const {
   std::size_t width = 5;
   for (const auto& row : rows) width = std::max(width, row.label.str().size());
   const std::string line(width + 48, '-');
-  std::string text = fmt::format("{:<{}}  {:>10}  {:>11}  {:>9}  {:>7}\n{:<{}}  {:>10}  {:>11}  {:>9}\n{}\n", "Layer", width,
+  std::string text = strings::format("{:<{}}  {:>10}  {:>11}  {:>9}  {:>7}\n{:<{}}  {:>10}  {:>11}  {:>9}\n{}\n", "Layer", width,
                                  "forward", "backward", "together", "share", "", width, "ms", "ms", "ms", line);
   ProfileRow sum;
   const auto add = [&](const std::string& name, const ProfileRow& row) {
-    text += fmt::format("{:<{}}  {:>10.3f}  {:>11.3f}  {:>9.3f}  {:>6.1f}%\n", name, width, row.forward, row.backward,
+    text += strings::format("{:<{}}  {:>10.3f}  {:>11.3f}  {:>9.3f}  {:>6.1f}%\n", name, width, row.forward, row.backward,
                         row.total(), step > 0 ? 100 * row.total() / step : 0.0);
   };
   bool fused = false;
@@ -145,7 +145,7 @@ std::string Profile::str() const {
   }
   text += line + "\n";
   add("a step", sum);
-  text += fmt::format("Means of {} step{}.{}\n", steps, steps == 1 ? "" : "s",
+  text += strings::format("Means of {} step{}.{}\n", steps, steps == 1 ? "" : "s",
                       fused ? " Layers joined by + run as one op: their time cannot be told apart." : "");
   return text;
 }

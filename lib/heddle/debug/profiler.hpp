@@ -20,8 +20,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/observe.hpp"
 
+HD_API_BEGIN
 namespace heddle::debug {
 
 struct ProfilerOptions {
@@ -91,3 +93,4 @@ class Profiler : public Observer {
 };
 
 }  // namespace heddle::debug
+HD_API_END

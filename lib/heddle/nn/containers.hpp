@@ -5,8 +5,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/nn/module.hpp"
 
+HD_API_BEGIN
 namespace heddle::nn {
 
 /// Any module, moved or copied to the heap.
@@ -75,3 +77,4 @@ void set_blocks(bool on, bool recorded = false);
 bool blocks_enabled();
 
 }  // namespace heddle::nn
+HD_API_END

@@ -25,7 +25,7 @@ heddle::Conv2dOptions op_options(const Conv2dOptions& o) {
 }
 
 // "3" or "(3, 5)"
-std::string show(Pair p) { return p.h == p.w ? fmt::format("{}", p.h) : fmt::format("({}, {})", p.h, p.w); }
+std::string show(Pair p) { return p.h == p.w ? strings::format("{}", p.h) : strings::format("({}, {})", p.h, p.w); }
 
 }  // namespace
 
@@ -57,11 +57,11 @@ Tensor Conv2d::to_norm(const Tensor& x, const NormNeighbours& neighbours, detail
 }
 
 std::string Conv2d::describe() const {
-  std::string text = fmt::format("Conv2d({}, {}, kernel_size={}", options.in_channels, options.out_channels, show(options.kernel_size));
+  std::string text = strings::format("Conv2d({}, {}, kernel_size={}", options.in_channels, options.out_channels, show(options.kernel_size));
   if (options.stride != Pair(1)) text += ", stride=" + show(options.stride);
   if (options.padding != Pair(0)) text += ", padding=" + show(options.padding);
   if (options.dilation != Pair(1)) text += ", dilation=" + show(options.dilation);
-  if (options.groups != 1) text += fmt::format(", groups={}", options.groups);
+  if (options.groups != 1) text += strings::format(", groups={}", options.groups);
   return text + (options.bias ? ")" : ", bias=False)");
 }
 
@@ -76,7 +76,7 @@ Linear::Linear(const LinearOptions& o) : options(o) {
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
 
 std::string Linear::describe() const {
-  return fmt::format("Linear(in_features={}, out_features={}, bias={})", options.in_features, options.out_features,
+  return strings::format("Linear(in_features={}, out_features={}, bias={})", options.in_features, options.out_features,
                      options.bias ? "True" : "False");
 }
 

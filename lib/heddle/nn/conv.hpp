@@ -1,10 +1,12 @@
 // Convolution and fully connected layers.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/ops/conv.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 struct NormNeighbours;
 namespace detail {
@@ -62,3 +64,4 @@ class Linear : public Module {
 };
 
 }  // namespace heddle::nn
+HD_API_END

@@ -2,9 +2,11 @@
 // times it.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::nn::init {
 
 enum class Fan { in, out };
@@ -27,3 +29,4 @@ inline void ones_(Tensor& t) { constant_(t, 1); }
 std::int64_t fan_of(const Tensor& weight, Fan fan);
 
 }  // namespace heddle::nn::init
+HD_API_END

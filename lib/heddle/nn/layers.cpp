@@ -5,7 +5,7 @@
 namespace heddle::nn {
 namespace {
 
-std::string show(Pair p) { return p.h == p.w ? fmt::format("{}", p.h) : fmt::format("({}, {})", p.h, p.w); }
+std::string show(Pair p) { return p.h == p.w ? strings::format("{}", p.h) : strings::format("({}, {})", p.h, p.w); }
 
 double checked_probability(double p, std::string_view where) {
   check(p >= 0 && p <= 1, where, "expected p in [0, 1], got {}", p);
@@ -14,15 +14,15 @@ double checked_probability(double p, std::string_view where) {
 
 }  // namespace
 
-std::string LeakyReLU::describe() const { return fmt::format("LeakyReLU(negative_slope={})", options.negative_slope); }
+std::string LeakyReLU::describe() const { return strings::format("LeakyReLU(negative_slope={})", options.negative_slope); }
 std::string GELU::describe() const {
-  return fmt::format("GELU(approximate='{}')", options.approximate == GeluApproximation::none ? "none" : "tanh");
+  return strings::format("GELU(approximate='{}')", options.approximate == GeluApproximation::none ? "none" : "tanh");
 }
 
 Dropout::Dropout(const DropoutOptions& o) : options{checked_probability(o.p, "Dropout")} {}
-std::string Dropout::describe() const { return fmt::format("Dropout(p={})", options.p); }
+std::string Dropout::describe() const { return strings::format("Dropout(p={})", options.p); }
 Dropout2d::Dropout2d(const DropoutOptions& o) : options{checked_probability(o.p, "Dropout2d")} {}
-std::string Dropout2d::describe() const { return fmt::format("Dropout2d(p={})", options.p); }
+std::string Dropout2d::describe() const { return strings::format("Dropout2d(p={})", options.p); }
 
 Tensor MaxPool2d::forward(const Tensor& x) {
   return max_pool2d(x, options.kernel_size,
@@ -30,7 +30,7 @@ Tensor MaxPool2d::forward(const Tensor& x) {
 }
 std::string MaxPool2d::describe() const {
   const Pair stride = options.stride == Pair(0) ? options.kernel_size : options.stride;
-  return fmt::format("MaxPool2d(kernel_size={}, stride={}, padding={}, dilation={}, ceil_mode={})", show(options.kernel_size), show(stride),
+  return strings::format("MaxPool2d(kernel_size={}, stride={}, padding={}, dilation={}, ceil_mode={})", show(options.kernel_size), show(stride),
                      show(options.padding), show(options.dilation), options.ceil_mode ? "True" : "False");
 }
 
@@ -41,10 +41,10 @@ Tensor AvgPool2d::forward(const Tensor& x) {
 }
 std::string AvgPool2d::describe() const {
   const Pair stride = options.stride == Pair(0) ? options.kernel_size : options.stride;
-  return fmt::format("AvgPool2d(kernel_size={}, stride={}, padding={})", show(options.kernel_size), show(stride), show(options.padding));
+  return strings::format("AvgPool2d(kernel_size={}, stride={}, padding={})", show(options.kernel_size), show(stride), show(options.padding));
 }
 
-std::string AdaptiveAvgPool2d::describe() const { return fmt::format("AdaptiveAvgPool2d(output_size={})", show(options.output_size)); }
-std::string Flatten::describe() const { return fmt::format("Flatten(start_dim={}, end_dim={})", options.start_dim, options.end_dim); }
+std::string AdaptiveAvgPool2d::describe() const { return strings::format("AdaptiveAvgPool2d(output_size={})", show(options.output_size)); }
+std::string Flatten::describe() const { return strings::format("Flatten(start_dim={}, end_dim={})", options.start_dim, options.end_dim); }
 
 }  // namespace heddle::nn

@@ -1,10 +1,12 @@
 // Layers without parameters: activations, dropout, pooling and shape.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/ops/activation.hpp"
 #include "heddle/ops/pool.hpp"
 
+HD_API_BEGIN
 namespace heddle::nn {
 
 class ReLU : public Module {
@@ -153,3 +155,4 @@ class Identity : public Module {
 };
 
 }  // namespace heddle::nn
+HD_API_END

@@ -4,8 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/nn/module.hpp"
 
+HD_API_BEGIN
 namespace heddle::nn {
 
 /// Puts a module and all its parts into one mode; when it goes away, each has its own mode again.
@@ -27,3 +29,4 @@ class ModeGuard {
 };
 
 }  // namespace heddle::nn
+HD_API_END

@@ -1,6 +1,5 @@
 #include "heddle/nn/module.hpp"
 
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -53,7 +52,7 @@ struct Deeper {
 std::string LoadReport::str() const {
   std::string text;
   const auto list = [&](const char* title, const std::vector<std::string>& names) {
-    if (!names.empty()) text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", title, fmt::join(names, ", "));
+    if (!names.empty()) text += strings::format("{}{}: {}", text.empty() ? "" : "; ", title, strings::join(names, ", "));
   };
   list("missing", missing);
   list("unexpected", unexpected);
@@ -99,7 +98,7 @@ Tensor Module::guarded(const std::function<Tensor()>& f) const {
     throw;
   } catch (const Error& error) {
     if (path_.empty()) throw;
-    throw LayerError(fmt::format("[{}] {}", path_, error.what()));
+    throw LayerError(strings::format("[{}] {}", path_, error.what()));
   }
 }
 
@@ -170,7 +169,7 @@ LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
     const bool same_type = theirs.dtype() == mine.dtype();
     const bool converts = !strict && is_floating_point(theirs.dtype()) && is_floating_point(mine.dtype());
     if (theirs.shape() != mine.shape() || !(same_type || converts))
-      report.mismatched.push_back(fmt::format("{}: expected {} {}, got {} {}", name, name_of(mine.dtype()), mine.shape().str(),
+      report.mismatched.push_back(strings::format("{}: expected {} {}, got {} {}", name, name_of(mine.dtype()), mine.shape().str(),
                                               name_of(theirs.dtype()), theirs.shape().str()));
     else
       copies.emplace_back(mine, &theirs);
@@ -228,7 +227,7 @@ std::string to_string(Module& module) {
   for (const auto& [name, child] : children) {
     std::string inner = to_string(*child);
     for (std::size_t at = 0; (at = inner.find('\n', at)) != std::string::npos; at += 3) inner.insert(at + 1, "  ");
-    text += fmt::format("  ({}): {}\n", name, inner);
+    text += strings::format("  ({}): {}\n", name, inner);
   }
   return text + ")";
 }

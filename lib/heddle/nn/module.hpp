@@ -21,8 +21,10 @@
 #include <utility>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::nn {
 
 class Module;
@@ -135,3 +137,4 @@ class Module {
 std::string to_string(Module& module);
 
 }  // namespace heddle::nn
+HD_API_END

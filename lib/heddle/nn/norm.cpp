@@ -54,7 +54,7 @@ heddle::BatchNormOptions BatchNorm2d::op_options() const {
 }
 
 std::string BatchNorm2d::describe() const {
-  return fmt::format("BatchNorm2d({}, eps={}, momentum={}, affine={}, track_running_stats={})", options.num_features, options.eps,
+  return strings::format("BatchNorm2d({}, eps={}, momentum={}, affine={}, track_running_stats={})", options.num_features, options.eps,
                      options.momentum, python(options.affine), python(options.track_running_stats));
 }
 
@@ -71,7 +71,7 @@ Tensor GroupNorm::normalize(const Tensor& x, const NormNeighbours& neighbours) {
 }
 
 std::string GroupNorm::describe() const {
-  return fmt::format("GroupNorm({}, {}, eps={}, affine={})", options.num_groups, options.num_channels, options.eps, python(options.affine));
+  return strings::format("GroupNorm({}, {}, eps={}, affine={})", options.num_groups, options.num_channels, options.eps, python(options.affine));
 }
 
 LayerNorm::LayerNorm(const LayerNormOptions& o) : options(o) {
@@ -85,7 +85,7 @@ Tensor LayerNorm::normalize(const Tensor& x, const NormNeighbours& neighbours) {
 }
 
 std::string LayerNorm::describe() const {
-  return fmt::format("LayerNorm({}, eps={}, elementwise_affine={})", options.normalized_shape.str(), options.eps,
+  return strings::format("LayerNorm({}, eps={}, elementwise_affine={})", options.normalized_shape.str(), options.eps,
                      python(options.elementwise_affine));
 }
 
@@ -100,7 +100,7 @@ Tensor InstanceNorm2d::normalize(const Tensor& x, const NormNeighbours& neighbou
 }
 
 std::string InstanceNorm2d::describe() const {
-  return fmt::format("InstanceNorm2d({}, eps={}, affine={})", options.num_features, options.eps, python(options.affine));
+  return strings::format("InstanceNorm2d({}, eps={}, affine={})", options.num_features, options.eps, python(options.affine));
 }
 
 }  // namespace heddle::nn

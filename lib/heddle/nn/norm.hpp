@@ -1,10 +1,12 @@
 // Normalization layers: the ops of ops/norm.hpp with parameters.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/ops/norm.hpp"
 
+HD_API_BEGIN
 namespace heddle::detail {
 struct ConvMoments;
 }
@@ -125,3 +127,4 @@ class InstanceNorm2d : public Norm {
 };
 
 }  // namespace heddle::nn
+HD_API_END

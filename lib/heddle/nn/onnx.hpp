@@ -9,8 +9,10 @@
 #include <map>
 #include <string>
 
+#include "heddle/base/export.hpp"
 #include "heddle/nn/module.hpp"
 
+HD_API_BEGIN
 namespace heddle::nn {
 
 struct OnnxOptions {
@@ -27,3 +29,4 @@ std::string to_onnx(Module& module, const Shape& input, const OnnxOptions& optio
 void export_onnx(const std::filesystem::path& path, Module& module, const Shape& input, const OnnxOptions& options = {});
 
 }  // namespace heddle::nn
+HD_API_END

@@ -1,7 +1,7 @@
 #include "heddle/nn/onnx_graph.hpp"
 
-#include <fmt/ranges.h>
 
+#include "heddle/base/format.hpp"
 #include "heddle/base/protobuf.hpp"
 
 namespace heddle::nn::onnx {
@@ -96,7 +96,7 @@ std::string Graph::unused(const std::string& base) {
   std::size_t& count = counts_[base];
   std::string text;
   do {
-    text = count == 0 ? base : fmt::format("{}_{}", base, count);
+    text = count == 0 ? base : strings::format("{}_{}", base, count);
     ++count;
   } while (!taken_.insert(text).second);
   return text;
@@ -113,7 +113,7 @@ std::string Graph::result(const TracedOp& op) {
 }
 
 std::string Graph::constant(const Ints& values) {
-  const std::string name = fmt::format("int64_[{}]", fmt::join(values, ", "));
+  const std::string name = strings::format("int64_[{}]", strings::join(values, ", "));
   if (initialized_.insert(name).second) {
     std::string bytes;
     for (std::int64_t value : values) bytes += little_endian(value);
@@ -123,7 +123,7 @@ std::string Graph::constant(const Ints& values) {
 }
 
 std::string Graph::filled(const Shape& shape, double value, DType dtype) {
-  const std::string name = fmt::format("{}_{}_{}", name_of(dtype), value, shape.str());
+  const std::string name = strings::format("{}_{}_{}", name_of(dtype), value, shape.str());
   if (initialized_.insert(name).second) {
     const Tensor t = full(shape, value, {.dtype = dtype});
     std::string bytes(static_cast<std::size_t>(t.numel()) * size_of(dtype), '\0');

@@ -1,6 +1,7 @@
 // Each op in the terms of ONNX's operators. https://onnx.ai/onnx/operators
 #include <algorithm>
 
+#include "heddle/base/format.hpp"
 #include "heddle/nn/onnx_graph.hpp"
 
 namespace heddle::nn::onnx {
@@ -16,7 +17,7 @@ Ints twice(const Shape& shape) {
 }
 
 [[noreturn]] void refuse(const TracedOp& op, std::string_view why) {
-  fail("onnx", fmt::format("expected ops with a form in ONNX, got '{}'{}", op.name, why));
+  fail("onnx", strings::format("expected ops with a form in ONNX, got '{}'{}", op.name, why));
 }
 
 // One node, which takes the inputs as they are.

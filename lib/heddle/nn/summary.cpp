@@ -1,10 +1,10 @@
 #include "heddle/nn/summary.hpp"
 
-#include <fmt/format.h>
 
 #include <algorithm>
 
 #include "heddle/autograd/grad_mode.hpp"
+#include "heddle/base/format.hpp"
 #include "heddle/nn/conv.hpp"
 #include "heddle/nn/mode_guard.hpp"
 #include "heddle/nn/layers.hpp"
@@ -85,16 +85,16 @@ std::string Summary::str() const {
     shape_width = std::max(shape_width, row.output.str().size());
   }
   const std::string line(name_width + shape_width + 42, '-');
-  std::string text = fmt::format("{:<{}}  {:<{}}  {:>10}  {:>13}  {:>9}\n{}\n", "Layer", name_width, "Output shape", shape_width, "Params",
+  std::string text = strings::format("{:<{}}  {:<{}}  {:>10}  {:>13}  {:>9}\n{}\n", "Layer", name_width, "Output shape", shape_width, "Params",
                                  "Mult-adds", "Receptive", line);
   for (const auto& row : layers)
-    text += fmt::format("{:<{}}  {:<{}}  {:>10}  {:>13}  {:>9}\n", fmt::format("{} ({})", row.path, row.type), name_width,
+    text += strings::format("{:<{}}  {:<{}}  {:>10}  {:>13}  {:>9}\n", strings::format("{} ({})", row.path, row.type), name_width,
                         row.output.str(), shape_width, grouped(row.parameters), grouped(row.multiply_adds), row.receptive_field);
   const std::int64_t receptive = layers.empty() ? 1 : layers.back().receptive_field;
-  text += fmt::format("{}\nInput {}: {:.2f} MB, forward and backward {:.2f} MB, parameters {:.2f} MB, in all {:.2f} MB\n", line, input.str(),
+  text += strings::format("{}\nInput {}: {:.2f} MB, forward and backward {:.2f} MB, parameters {:.2f} MB, in all {:.2f} MB\n", line, input.str(),
                       input_mb, activations_mb, parameters_mb, input_mb + activations_mb + parameters_mb);
-  text += fmt::format("Multiply-adds: {}\nReceptive field: {} x {}\n", grouped(multiply_adds), receptive, receptive);
-  text += fmt::format("Trainable params: {}\nTotal params: {}\n", grouped(trainable), grouped(parameters));
+  text += strings::format("Multiply-adds: {}\nReceptive field: {} x {}\n", grouped(multiply_adds), receptive, receptive);
+  text += strings::format("Trainable params: {}\nTotal params: {}\n", grouped(trainable), grouped(parameters));
   return text;
 }
 

@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/nn/module.hpp"
 
+HD_API_BEGIN
 namespace heddle::nn {
 
 /// One layer that has no parts of its own.
@@ -34,3 +36,4 @@ struct Summary {
 Summary summarize(Module& module, const Shape& input);
 
 }  // namespace heddle::nn
+HD_API_END

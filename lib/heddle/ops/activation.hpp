@@ -1,8 +1,10 @@
 // Activation functions, and dropout. float32 or float64, any shape.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// max(x, 0); its gradient at 0 is 0.
@@ -27,3 +29,4 @@ Tensor dropout(const Tensor& x, double p = 0.5, bool training = true);
 Tensor dropout2d(const Tensor& x, double p = 0.5, bool training = true);
 
 }  // namespace heddle
+HD_API_END

@@ -3,8 +3,10 @@
 
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// Joins along a dimension that exists; all others agree. One type, one device, at least one tensor.
@@ -13,3 +15,4 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim = 0);
 Tensor stack(const std::vector<Tensor>& tensors, int dim = 0);
 
 }  // namespace heddle
+HD_API_END

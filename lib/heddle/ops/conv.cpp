@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "heddle/autograd/trace.hpp"
+#include "heddle/base/format.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/conv_norm.hpp"
 #include "heddle/ops/gemm.hpp"
@@ -37,7 +38,7 @@ ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Conv2dOptions&
   check(o.groups > 0 && weight.size(0) % o.groups == 0, where, "expected groups that divide the {} output channels, got {}",
         weight.size(0), o.groups);
   check(x.size(1) == weight.size(1) * o.groups, where, "expected an input of {} channels (weight is {}{}), got {}",
-        weight.size(1) * o.groups, weight.shape(), o.groups > 1 ? fmt::format(", groups {}", o.groups) : "", x.shape());
+        weight.size(1) * o.groups, weight.shape(), o.groups > 1 ? strings::format(", groups {}", o.groups) : "", x.shape());
   check(x.numel() > 0 && weight.numel() > 0, where, "expected operands with elements, got an input {} and a weight {}",
         x.shape(), weight.shape());
   const auto size = [&](const Tensor& t, int dim) { return to_int(t.size(dim), where); };

@@ -1,9 +1,11 @@
 // Two-dimensional convolution.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 #include "heddle/ops/pair.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 struct Conv2dOptions {
@@ -18,3 +20,4 @@ struct Conv2dOptions {
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dOptions& options = {});
 
 }  // namespace heddle
+HD_API_END

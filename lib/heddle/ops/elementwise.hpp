@@ -2,8 +2,10 @@
 // aligned at the last dimension, sizes of 1 stretch. float32 or float64.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 Tensor add(const Tensor& a, const Tensor& b);
@@ -96,3 +98,4 @@ Tensor gt(const Tensor& a, double b);
 Tensor ge(const Tensor& a, double b);
 
 }  // namespace heddle
+HD_API_END

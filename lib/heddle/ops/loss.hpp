@@ -1,8 +1,10 @@
 // Loss functions: how far predictions are from what they should be.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// What becomes of the losses of single samples (or elements): kept, averaged into a scalar, or added into one.
@@ -43,3 +45,4 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 void accumulate_metrics(Tensor& totals, const Tensor& logits, const Tensor& labels, const Tensor& loss);
 
 }  // namespace heddle
+HD_API_END

@@ -1,8 +1,10 @@
 // Matrix products.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// The matrix product as torch.matmul has it, by the ranks of a and b:
@@ -15,3 +17,4 @@ namespace heddle {
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 }  // namespace heddle
+HD_API_END

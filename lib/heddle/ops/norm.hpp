@@ -4,8 +4,10 @@
 // "Layer normalization", 2016; Ulyanov, Vedaldi and Lempitsky, "Instance normalization", 2016.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 /// Dropout with probability p, 0 for none and below 1: of single elements, or of whole planes [h, w] of x [n, c, h, w].
@@ -55,3 +57,4 @@ Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& b
                      const NormNeighbours& neighbours = {});
 
 }  // namespace heddle
+HD_API_END

@@ -1,6 +1,9 @@
 // Two numbers for the two dimensions of an image: kernel sizes, strides, paddings.
 #pragma once
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle {
 
 /// {height, width}; one number stands for both.
@@ -13,3 +16,4 @@ struct Pair {
 };
 
 }  // namespace heddle
+HD_API_END

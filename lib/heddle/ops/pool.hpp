@@ -1,9 +1,11 @@
 // Pooling of images: x [n, c, h, w], or one image [c, h, w].
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 #include "heddle/ops/pair.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 struct MaxPool2dOptions {
@@ -33,3 +35,4 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size);
 Tensor global_avg_pool2d(const Tensor& x);
 
 }  // namespace heddle
+HD_API_END

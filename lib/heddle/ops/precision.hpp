@@ -3,6 +3,9 @@
 
 #include <string_view>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle {
 
 /// "highest": float32 (the default). "high": the factors of each product are rounded to tf32, 10 bits of mantissa; "medium":
@@ -14,3 +17,4 @@ void set_float32_matmul_precision(std::string_view precision);
 std::string_view get_float32_matmul_precision();
 
 }  // namespace heddle
+HD_API_END

@@ -4,8 +4,10 @@
 // scalar. With keepdim they stay, as sizes of 1.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle {
 
 Tensor sum(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
@@ -39,3 +41,4 @@ Tensor argmax(const Tensor& x);
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
 }  // namespace heddle
+HD_API_END

@@ -1,8 +1,10 @@
 // Adam (Kingma and Ba, ICLR 2015) and AdamW (Loshchilov and Hutter, ICLR 2019), as in PyTorch.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/optim/optimizer.hpp"
 
+HD_API_BEGIN
 namespace heddle::optim {
 
 struct AdamOptions {
@@ -50,3 +52,4 @@ class AdamW : public Adam {
 };
 
 }  // namespace heddle::optim
+HD_API_END

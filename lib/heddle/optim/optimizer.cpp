@@ -62,14 +62,14 @@ void Optimizer::set_momentum(double momentum) {
 namespace {
 
 std::string group_prefix(int group) {
-  return fmt::format("param_groups.{}.", group);
+  return strings::format("param_groups.{}.", group);
 }
 std::string slot_prefix(std::size_t place) {
-  return fmt::format("state.{}.", place);
+  return strings::format("state.{}.", place);
 }
 
 std::string list(const std::vector<std::string>& names) {
-  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+  return names.empty() ? "none" : strings::join(names, ", ");
 }
 
 Tensor copy_of(const Tensor& source, const Tensor& like) {
@@ -121,16 +121,16 @@ void Optimizer::load_state_dict(const StateDict& state) {
         ++found;
         const Tensor& source = buffer.mapped();
         const auto kind = [](const Tensor& t) {
-          return t.defined() ? fmt::format("{} {}", name_of(t.dtype()), t.shape().str()) : "an undefined tensor";
+          return t.defined() ? strings::format("{} {}", name_of(t.dtype()), t.shape().str()) : "an undefined tensor";
         };
         if (kind(source) != kind(slot.parameter))
-          misshaped.push_back(fmt::format("{} (expected {}, got {})", prefix + names[b], kind(slot.parameter), kind(source)));
+          misshaped.push_back(strings::format("{} (expected {}, got {})", prefix + names[b], kind(slot.parameter), kind(source)));
         else
           (b == 0 ? slot.buffer0 : slot.buffer1) = copy_of(source, slot.parameter);
       }
       // Two buffers come together with a count of steps, or not at all.
       if (names.size() == 2 && (found == 1 || (found == 2) != (slot.step > 0)))
-        missing.push_back(prefix + "{" + fmt::format("{}", fmt::join(names, ", ")) + ", step} (one of these)");
+        missing.push_back(prefix + "{" + strings::join(names, ", ") + ", step} (one of these)");
     }
   }
   std::vector<std::string> unexpected;

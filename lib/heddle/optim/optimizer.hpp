@@ -10,8 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::optim {
 
 /// An optimizer's state, named as in PyTorch: buffers like "state.3.momentum_buffer" (3: the parameter's place, counted
@@ -93,3 +95,4 @@ class Optimizer {
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm);
 
 }  // namespace heddle::optim
+HD_API_END

@@ -12,8 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/optim/optimizer.hpp"
 
+HD_API_BEGIN
 namespace heddle::optim {
 
 struct ScheduleState {
@@ -217,3 +219,4 @@ class ReduceLROnPlateau {
 };
 
 }  // namespace heddle::optim
+HD_API_END

@@ -1,8 +1,10 @@
 // Stochastic gradient descent with momentum, as in PyTorch.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/optim/optimizer.hpp"
 
+HD_API_BEGIN
 namespace heddle::optim {
 
 /// g += weight_decay * p; b = momentum * b + (1 - dampening) * g (b = g the first time); p -= lr * b, or with nesterov
@@ -40,3 +42,4 @@ class SGD : public Optimizer {
 };
 
 }  // namespace heddle::optim
+HD_API_END

@@ -4,9 +4,11 @@
 // one line share a mask, so that joints are no darker than the rest.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/report/image.hpp"
 #include "heddle/report/surface.hpp"
 
+HD_API_BEGIN
 namespace heddle::report {
 
 class Canvas : public Surface {
@@ -36,3 +38,4 @@ class Canvas : public Surface {
 };
 
 }  // namespace heddle::report
+HD_API_END

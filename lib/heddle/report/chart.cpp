@@ -58,17 +58,17 @@ std::vector<std::string> tick_labels(const std::vector<double>& at) {
     if (v == 0)
       labels.push_back("0");
     else if (largest >= 1e6 || largest < 1e-3)
-      labels.push_back(fmt::format("{:.2g}", v));
+      labels.push_back(strings::format("{:.2g}", v));
     else
-      labels.push_back(fmt::format("{:.{}f}", v, decimals_of(step)));
+      labels.push_back(strings::format("{:.{}f}", v, decimals_of(step)));
   }
   return labels;
 }
 
 std::string x_text(const Chart& chart, double x) {
-  if (!chart.powers_of_ten) return fmt::format("{:g}", x);
-  if (x < -3 && x == std::round(x)) return fmt::format("1e{:.0f}", x);
-  return fmt::format("{:.3g}", std::pow(10, x));
+  if (!chart.powers_of_ten) return strings::format("{:g}", x);
+  if (x < -3 && x == std::round(x)) return strings::format("1e{:.0f}", x);
+  return strings::format("{:.3g}", std::pow(10, x));
 }
 
 namespace {

@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/report/surface.hpp"
 
+HD_API_BEGIN
 namespace heddle::report {
 
 struct Series {
@@ -62,3 +64,4 @@ double draw_legend(Surface& surface, const Chart& chart, Point at, double width,
 std::string chart_svg(const Chart& chart);
 
 }  // namespace heddle::report
+HD_API_END

@@ -23,11 +23,11 @@ std::vector<std::vector<std::string>> cells_of(const Comparison& comparison) {
     double seconds = 0, images = 0;
     for (const auto& row : run.epochs) seconds += row.seconds, images += row.seconds * row.images_per_second;
     lines.push_back({run.name, run.parameters ? grouped(run.parameters) : "–", std::to_string(run.epochs.size()),
-                     fmt::format("{:.2f}%", last.test_accuracy), fmt::format("{:.2f}% ({})", best->test_accuracy, best->epoch),
-                     fmt::format("{:.2f}%", last.train_accuracy), fmt::format("{:.4f}", last.test_loss),
-                     fmt::format("{:.4f}", last.train_loss),
-                     fmt::format("{:.2f}", seconds / static_cast<double>(run.epochs.size())),
-                     seconds > 0 ? fmt::format("{:.0f}", images / seconds) : "–"});
+                     strings::format("{:.2f}%", last.test_accuracy), strings::format("{:.2f}% ({})", best->test_accuracy, best->epoch),
+                     strings::format("{:.2f}%", last.train_accuracy), strings::format("{:.4f}", last.test_loss),
+                     strings::format("{:.4f}", last.train_loss),
+                     strings::format("{:.2f}", seconds / static_cast<double>(run.epochs.size())),
+                     seconds > 0 ? strings::format("{:.0f}", images / seconds) : "–"});
   }
   return lines;
 }
@@ -72,8 +72,8 @@ std::string render_html(const Comparison& comparison) {
   const auto lines = cells_of(comparison);
   const auto charts = charts_of_runs(named(comparison));
   const auto& keys = charts[0].series;
-  std::string body = fmt::format("<h1>{}</h1>\n", escape_html(title));
-  if (!comparison.warning.empty()) body += fmt::format("<p class=\"warn\">{}</p>\n", escape_html(comparison.warning));
+  std::string body = strings::format("<h1>{}</h1>\n", escape_html(title));
+  if (!comparison.warning.empty()) body += strings::format("<p class=\"warn\">{}</p>\n", escape_html(comparison.warning));
   body += "<section>\n<h2>Results</h2>\n<div class=\"scroll\"><table class=\"wide stack runs\">";
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const char* const tag = i ? "td" : "th";
@@ -84,8 +84,8 @@ std::string render_html(const Comparison& comparison) {
       if (i && c == 0) cell = legend_key(keys[i - 1].colour, keys[i - 1].dashed, lines[i][c]);
       if (best && c == 3) cell = "<b>" + cell + "</b>";
       // Names for narrow screens, where rows become paragraphs.
-      const std::string name = i && c ? fmt::format(" data-n=\"{}\"", escape_html(lines[0][c])) : "";
-      body += fmt::format("<{0}{1}{2}>{3}</{0}>", tag, c ? " class=\"n\"" : "", name, cell);
+      const std::string name = i && c ? strings::format(" data-n=\"{}\"", escape_html(lines[0][c])) : "";
+      body += strings::format("<{0}{1}{2}>{3}</{0}>", tag, c ? " class=\"n\"" : "", name, cell);
     }
     body += i == 0 ? "</tr></thead><tbody>\n" : "</tr>\n";
   }
@@ -97,7 +97,7 @@ std::string render_html(const Comparison& comparison) {
   std::string commands;
   for (const auto& run : comparison.runs)
     if (!run.command.empty()) commands += escape_html(run.command) + "\n";
-  if (!commands.empty()) body += fmt::format("<section>\n<h2>To repeat them</h2>\n<pre>{}</pre>\n</section>\n", commands);
+  if (!commands.empty()) body += strings::format("<section>\n<h2>To repeat them</h2>\n<pre>{}</pre>\n</section>\n", commands);
   return html_page(title, body + "<footer>Written by heddle.</footer>\n");
 }
 

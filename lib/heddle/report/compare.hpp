@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/report/metrics_csv.hpp"
 
+HD_API_BEGIN
 namespace heddle::report {
 
 struct ComparedRun {
@@ -31,3 +33,4 @@ std::string render_html(const Comparison& comparison);
 void write_comparison(const std::filesystem::path& folder, const Comparison& comparison);
 
 }  // namespace heddle::report
+HD_API_END

@@ -95,7 +95,7 @@ Image draw_charts(const std::string& title, const std::vector<Chart>& charts) {
 }
 
 std::string charts_page(const std::string& title, const std::string& note, const std::vector<Chart>& charts) {
-  std::string body = fmt::format("<h1>{}</h1>\n<p class=\"note\">{}</p>\n<section><div class=\"charts\">\n", escape_html(title),
+  std::string body = strings::format("<h1>{}</h1>\n<p class=\"note\">{}</p>\n<section><div class=\"charts\">\n", escape_html(title),
                                  escape_html(note));
   for (const Chart& chart : charts) body += chart_figure(chart);
   return html_page(title, body + "</div></section>\n");

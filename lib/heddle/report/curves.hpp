@@ -4,10 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/report/chart.hpp"
 #include "heddle/report/image.hpp"
 #include "heddle/report/metrics_csv.hpp"
 
+HD_API_BEGIN
 namespace heddle::report {
 
 struct NamedRun {
@@ -25,3 +27,4 @@ Image draw_charts(const std::string& title, const std::vector<Chart>& charts);
 std::string charts_page(const std::string& title, const std::string& note, const std::vector<Chart>& charts);
 
 }  // namespace heddle::report
+HD_API_END

@@ -1,6 +1,5 @@
 #include "heddle/report/event_file.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -8,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "heddle/base/format.hpp"
 #include "heddle/base/protobuf.hpp"
 
 namespace heddle::report {
@@ -45,7 +45,7 @@ std::filesystem::path new_path(const std::filesystem::path& folder) {
   if (::gethostname(host, sizeof host - 1) != 0 || !*host) std::strcpy(host, "localhost");
   for (int n = 0;; ++n) {
     const auto path =
-        folder / fmt::format("events.out.tfevents.{}.{}.{}.{}", static_cast<std::int64_t>(wall_time()), host, ::getpid(), n);
+        folder / strings::format("events.out.tfevents.{}.{}.{}.{}", static_cast<std::int64_t>(wall_time()), host, ::getpid(), n);
     if (!std::filesystem::exists(path)) return path;
   }
 }

@@ -13,9 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/base/file.hpp"
 #include "heddle/report/metrics_csv.hpp"
 
+HD_API_BEGIN
 namespace heddle::report {
 
 /// CRC-32C (Castagnoli), as in RFC 3720.
@@ -41,3 +43,4 @@ class EventFile {
 };
 
 }  // namespace heddle::report
+HD_API_END

@@ -96,9 +96,9 @@ Image draw_looked_at(const LookedAtSheet& sheet) {
     const double x = edge + pair * static_cast<double>(i % pairs), y = top + section + row * static_cast<double>(i / pairs);
     canvas.blit(one.image, x, y, picture, picture);
     canvas.blit(overlay(one.image, one.predicted_heat, factor), x + picture + gap, y, picture, picture);
-    write(x, y + picture + 17, fmt::format("{} {:.1f}%", name(one.predicted), 100 * one.confidence), paint::good, pair - 16,
+    write(x, y + picture + 17, strings::format("{} {:.1f}%", name(one.predicted), 100 * one.confidence), paint::good, pair - 16,
           true);
-    write(x, y + picture + 34, fmt::format("image {}", one.index), paint::muted, pair - 16);
+    write(x, y + picture + 34, strings::format("image {}", one.index), paint::muted, pair - 16);
   }
 
   const double below = top + right_height;
@@ -112,11 +112,11 @@ Image draw_looked_at(const LookedAtSheet& sheet) {
     canvas.blit(one.image, x, y, picture, picture);
     canvas.blit(overlay(one.image, one.predicted_heat, factor), second, y, picture, picture);
     canvas.blit(overlay(one.image, one.label_heat, factor), third, y, picture, picture);
-    write(x, y + picture + 17, fmt::format("image {}", one.index), paint::muted, picture);
+    write(x, y + picture + 17, strings::format("image {}", one.index), paint::muted, picture);
     write(second, y + picture + 17, name(one.predicted), paint::bad, picture, true);
-    write(second, y + picture + 34, fmt::format("says {:.1f}%", 100 * one.confidence), paint::bad, picture);
+    write(second, y + picture + 34, strings::format("says {:.1f}%", 100 * one.confidence), paint::bad, picture);
     write(third, y + picture + 17, name(one.label), paint::text, picture, true);
-    write(third, y + picture + 34, fmt::format("is, {:.1f}%", 100 * one.label_confidence), paint::text, picture);
+    write(third, y + picture + 34, strings::format("is, {:.1f}%", 100 * one.label_confidence), paint::text, picture);
   }
   return canvas.image();
 }

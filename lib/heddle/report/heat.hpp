@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/report/image.hpp"
 
+HD_API_BEGIN
 namespace heddle::report {
 
 /// A map's values from the top row on, nothing below 0.
@@ -39,3 +41,4 @@ struct LookedAtSheet {
 Image draw_looked_at(const LookedAtSheet& sheet);
 
 }  // namespace heddle::report
+HD_API_END

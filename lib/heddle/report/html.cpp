@@ -132,7 +132,7 @@ std::string grouped(std::int64_t number) {
 }
 
 std::string html_page(std::string_view title, std::string_view body) {
-  return fmt::format(
+  return strings::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" "
       "content=\"width=device-width, initial-scale=1\"/>\n"
       "<title>{}</title>\n<link rel=\"icon\" "

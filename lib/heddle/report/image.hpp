@@ -7,8 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::report {
 
 /// Rows from the top, pixels from the left, channels together: 1 (grey), 3 (RGB) or 4 (RGBA).
@@ -32,3 +34,4 @@ std::string base64(std::string_view bytes);
 std::string data_uri(const Image& image);
 
 }  // namespace heddle::report
+HD_API_END

@@ -12,7 +12,7 @@ namespace heddle::report {
 namespace {
 
 std::string line_of(const MetricsRow& row) {
-  return fmt::format("{},{:.8g},{:.6f},{:.4f},{:.6f},{:.4f},{:.3f},{:.1f}\n", row.epoch, row.lr, row.train_loss,
+  return strings::format("{},{:.8g},{:.6f},{:.4f},{:.6f},{:.4f},{:.3f},{:.1f}\n", row.epoch, row.lr, row.train_loss,
                      row.train_accuracy, row.test_loss, row.test_accuracy, row.seconds, row.images_per_second);
 }
 

@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle::report {
 
 /// One line of the file; accuracies in per cent.
@@ -32,3 +35,4 @@ class MetricsCsv {
 std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path);
 
 }  // namespace heddle::report
+HD_API_END

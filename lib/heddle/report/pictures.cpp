@@ -61,14 +61,14 @@ Image draw_misclassified(const RunReport& report) {
   Canvas canvas(static_cast<int>(2 * edge + columns * column - (column - picture)),
                 static_cast<int>(top + std::max(rows, 1) * row), paint::page, 2);
   draw_heading(canvas, "Misclassified" + (report.title.empty() ? "" : ": " + report.title),
-               fmt::format("{} of {} test images, the most confident mistakes first; red: what the network says",
+               strings::format("{} of {} test images, the most confident mistakes first; red: what the network says",
                            grouped(report.mistakes_in_all), grouped(report.test_images)));
   if (report.mistakes.empty()) canvas.text({edge, top + 40}, "No mistakes.", paint::text, {.size = 16});
   for (std::size_t i = 0; i < report.mistakes.size(); ++i) {
     const Mistake& m = report.mistakes[i];
     const double x = edge + static_cast<double>(i % columns) * column, y = top + static_cast<double>(i / columns) * row;
     canvas.blit(m.image, x, y, picture, picture);
-    const std::string share = fmt::format(" {:.1f}%", 100 * m.confidence);
+    const std::string share = strings::format(" {:.1f}%", 100 * m.confidence);
     canvas.text({x, y + picture + 17},
                 fit_text(name_of_class(report, m.predicted), small, column - 8 - text_width(share, small)) + share, paint::bad,
                 {.size = small, .bold = true});
@@ -117,7 +117,7 @@ Image draw_confusion(const RunReport& report) {
     if (classes <= 48)
       canvas.text({left + side + share - 4, y + cell / 2 + 0.35 * font},
                   total
-                      ? fmt::format("{:.1f}%", 100.0 * static_cast<double>(report.confusion[t][t]) / static_cast<double>(total))
+                      ? strings::format("{:.1f}%", 100.0 * static_cast<double>(report.confusion[t][t]) / static_cast<double>(total))
                       : "–",
                   paint::text, {.size = font, .align = Align::right, .bold = true});
   }

@@ -31,24 +31,24 @@ std::string name_of(const RunReport& r, int index) {
 }
 
 std::string section(std::string_view title, std::string_view note, std::string_view body) {
-  return fmt::format("<section>\n<h2>{}</h2>\n{}{}</section>\n", title,
-                     note.empty() ? "" : fmt::format("<p class=\"note\">{}</p>\n", note), body);
+  return strings::format("<section>\n<h2>{}</h2>\n{}{}</section>\n", title,
+                     note.empty() ? "" : strings::format("<p class=\"note\">{}</p>\n", note), body);
 }
 
 std::string facts_list(const Facts& facts) {
   std::string list = "<dl>";
-  for (const auto& [name, value] : facts) list += fmt::format("<dt>{}</dt><dd>{}</dd>", escape_html(name), escape_html(value));
+  for (const auto& [name, value] : facts) list += strings::format("<dt>{}</dt><dd>{}</dd>", escape_html(name), escape_html(value));
   return list + "</dl>";
 }
 
 std::string pixels(const Image& image, const std::string& alt) {
-  return fmt::format("<img class=\"pixels\" src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{}\" loading=\"lazy\"/>",
+  return strings::format("<img class=\"pixels\" src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{}\" loading=\"lazy\"/>",
                      data_uri(image), image.width, image.height, alt);
 }
 
 std::string head(const RunReport& r) {
-  std::string html = fmt::format("<h1>{}</h1>\n", escape_html(r.title.empty() ? "Training" : r.title));
-  if (!r.warning.empty()) html += fmt::format("<p class=\"warn\">{}</p>\n", escape_html(r.warning));
+  std::string html = strings::format("<h1>{}</h1>\n", escape_html(r.title.empty() ? "Training" : r.title));
+  if (!r.warning.empty()) html += strings::format("<p class=\"warn\">{}</p>\n", escape_html(r.warning));
   if (r.epochs.empty()) return html;
   const auto best = std::max_element(r.epochs.begin(), r.epochs.end(),
                                      [](const auto& a, const auto& b) { return a.test_accuracy < b.test_accuracy; });
@@ -56,22 +56,22 @@ std::string head(const RunReport& r) {
   for (const auto& row : r.epochs) seconds += row.seconds;
   const auto& last = r.epochs.back();
   const auto fact = [&](const std::string& value, const std::string& name) {
-    html += fmt::format("<div><b>{}</b><span>{}</span></div>", value, name);
+    html += strings::format("<div><b>{}</b><span>{}</span></div>", value, name);
   };
   html += "<div class=\"facts\">";
-  fact(fmt::format("{:.2f}%", last.test_accuracy), "test accuracy at the end");
-  fact(fmt::format("{:.2f}%", best->test_accuracy), fmt::format("best test accuracy, epoch {}", best->epoch));
-  fact(fmt::format("{:.2f}%", last.train_accuracy), "train accuracy at the end");
+  fact(strings::format("{:.2f}%", last.test_accuracy), "test accuracy at the end");
+  fact(strings::format("{:.2f}%", best->test_accuracy), strings::format("best test accuracy, epoch {}", best->epoch));
+  fact(strings::format("{:.2f}%", last.train_accuracy), "train accuracy at the end");
   fact(std::to_string(r.epochs.size()), r.epochs.size() == 1 ? "epoch" : "epochs");
-  fact(seconds < 600 ? fmt::format("{:.1f} s", seconds) : fmt::format("{:.1f} min", seconds / 60), "of training");
+  fact(seconds < 600 ? strings::format("{:.1f} s", seconds) : strings::format("{:.1f} min", seconds / 60), "of training");
   fact(grouped(static_cast<std::int64_t>(last.images_per_second + 0.5)), "images a second");
   return html + "</div>\n";
 }
 
 // A cell with a number. Where a screen is too narrow for a table its rows become paragraphs, and cells say what they are.
 template <class T>
-std::string number(std::string_view name, fmt::format_string<T> format, T value) {
-  return fmt::format("<td class=\"n\" data-n=\"{}\">{}</td>", name, fmt::format(format, std::move(value)));
+std::string number(std::string_view name, strings::Format<T> format, T value) {
+  return strings::format("<td class=\"n\" data-n=\"{}\">{}</td>", name, strings::format(format, std::move(value)));
 }
 
 std::string curves(const RunReport& r) {
@@ -86,7 +86,7 @@ std::string curves(const RunReport& r) {
       "<th class=\"n\">test accuracy</th><th class=\"n\">seconds</th><th class=\"n\">images/s</th></tr></thead><tbody>\n";
   for (const auto& row : r.epochs)
     body +=
-        fmt::format("<tr>{}{}{}{}{}{}{}{}</tr>\n", number("epoch", "{}", row.epoch), number("learning rate", "{:.4g}", row.lr),
+        strings::format("<tr>{}{}{}{}{}{}{}{}</tr>\n", number("epoch", "{}", row.epoch), number("learning rate", "{:.4g}", row.lr),
                     number("train loss", "{:.4f}", row.train_loss), number("train accuracy", "{:.2f}%", row.train_accuracy),
                     number("test loss", "{:.4f}", row.test_loss), number("test accuracy", "{:.2f}%", row.test_accuracy),
                     number("seconds", "{:.2f}", row.seconds), number("images/s", "{:.0f}", row.images_per_second));
@@ -98,24 +98,24 @@ std::string curves(const RunReport& r) {
 
 std::string confusion_table(const RunReport& r) {
   std::string table = "<table class=\"matrix\"><thead><tr><th></th>";
-  for (const auto& name : r.class_names) table += fmt::format("<th><span class=\"up\">{}</span></th>", escape_html(name));
+  for (const auto& name : r.class_names) table += strings::format("<th><span class=\"up\">{}</span></th>", escape_html(name));
   table += "<th>right</th></tr></thead><tbody>\n";
   for (std::size_t t = 0; t < r.confusion.size(); ++t) {
     const std::string name = escape_html(r.class_names[t]);
     std::int64_t total = 0;
     for (std::int64_t count : r.confusion[t]) total += count;
-    table += fmt::format("<tr><th title=\"{0}\">{0}</th>", name);
+    table += strings::format("<tr><th title=\"{0}\">{0}</th>", name);
     for (std::size_t p = 0; p < r.confusion.size(); ++p) {
       const std::int64_t count = r.confusion[t][p];
       const double part = total ? static_cast<double>(count) / static_cast<double>(total) : 0,
                    shade = t == p ? part : std::min(1.0, 4 * part);
       // White numbers where they are the easier to read on the light page's colour (html.cpp); a dark page's are all light.
       const bool white = shade > (t == p ? 0.84 : 0.97);
-      table += fmt::format("<td class=\"{}{}{}\" style=\"--v:{:.2f}\" title=\"{} taken for {}: {} ({:.1f}%)\">{}</td>",
+      table += strings::format("<td class=\"{}{}{}\" style=\"--v:{:.2f}\" title=\"{} taken for {}: {} ({:.1f}%)\">{}</td>",
                            t == p ? "h" : "m", white ? " s" : "", count > 999 ? " l" : "", shade, name,
                            escape_html(r.class_names[p]), count, 100 * part, count);
     }
-    table += total ? fmt::format("<td><b>{:.1f}%</b></td></tr>\n",
+    table += total ? strings::format("<td><b>{:.1f}%</b></td></tr>\n",
                                  100.0 * static_cast<double>(r.confusion[t][t]) / static_cast<double>(total))
                    : "<td>–</td></tr>\n";
   }
@@ -134,27 +134,27 @@ std::string confusion(const RunReport& r) {
   std::string note = "Rows: what an image is; columns: what it was taken for. ";
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const auto& [count, t, p] = pairs[i];
-    note += fmt::format("{}{} for {} ({})", i ? ", " : "Most often confused: ", name_of(r, t), name_of(r, p), -count);
+    note += strings::format("{}{} for {} ({})", i ? ", " : "Most often confused: ", name_of(r, t), name_of(r, p), -count);
   }
   // A table of a hundred columns is read on no screen.
   const bool table = r.class_names.size() <= 24;
   return section(
       "Confusion matrix", note,
       table ? confusion_table(r)
-            : fmt::format("<img class=\"plain\" src=\"{}\" alt=\"Confusion matrix\"/>\n", data_uri(draw_confusion(r))));
+            : strings::format("<img class=\"plain\" src=\"{}\" alt=\"Confusion matrix\"/>\n", data_uri(draw_confusion(r))));
 }
 
 std::string mistakes(const RunReport& r) {
   std::string body = r.mistakes.empty() ? "<p>No mistakes.</p>\n" : "<div class=\"cards\">\n";
   for (const auto& m : r.mistakes)
-    body += fmt::format(
+    body += strings::format(
         "<figure title=\"test image {}\">{}<figcaption><span class=\"said\">{} {:.1f}%</span><br/>is "
         "{}</figcaption></figure>\n",
         m.index, pixels(m.image, name_of(r, m.label) + " taken for " + name_of(r, m.predicted)), name_of(r, m.predicted),
         100 * m.confidence, name_of(r, m.label));
   if (!r.mistakes.empty()) body += "</div>\n";
   return section("Misclassified",
-                 fmt::format("{} of {} test images; the most confident mistakes first, with the network's confidence.",
+                 strings::format("{} of {} test images; the most confident mistakes first, with the network's confidence.",
                              grouped(r.mistakes_in_all), grouped(r.test_images)),
                  body);
 }
@@ -171,10 +171,10 @@ std::string samples(const RunReport& r) {
     std::string bar;
     if (!r.class_counts.empty())
       bar =
-          fmt::format("<span class=\"track\"><i style=\"width:{:.1f}%\"></i></span><span>{} ({:.1f}%)</span>",
+          strings::format("<span class=\"track\"><i style=\"width:{:.1f}%\"></i></span><span>{} ({:.1f}%)</span>",
                       100.0 * static_cast<double>(r.class_counts[c]) / static_cast<double>(largest), grouped(r.class_counts[c]),
                       all ? 100.0 * static_cast<double>(r.class_counts[c]) / static_cast<double>(all) : 0.0);
-    body += fmt::format("<div class=\"class\"><span>{}</span><div class=\"strip\">{}</div><div class=\"bar\">{}</div></div>\n",
+    body += strings::format("<div class=\"class\"><span>{}</span><div class=\"strip\">{}</div><div class=\"bar\">{}</div></div>\n",
                         escape_html(r.class_names[c]), strip, bar);
   }
   return section("Training set", "Samples as the network sees them, before normalisation, and how many images each class has.",
@@ -189,11 +189,11 @@ std::string layers(const RunReport& r) {
   std::int64_t parameters = 0, multiply_adds = 0;
   for (const auto& l : r.layers) {
     parameters += l.parameters, multiply_adds += l.multiply_adds;
-    body += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"c\" data-n=\"output\">{}</td>{}{}{}</tr>\n", escape_html(l.path),
+    body += strings::format("<tr><td>{}</td><td>{}</td><td class=\"c\" data-n=\"output\">{}</td>{}{}{}</tr>\n", escape_html(l.path),
                         escape_html(l.description), escape_html(l.output), number("parameters", "{}", grouped(l.parameters)),
                         number("multiply-adds", "{}", grouped(l.multiply_adds)), number("sees (px)", "{}", l.receptive_field));
   }
-  body += fmt::format("</tbody><tfoot><tr><td></td><td>all</td><td></td>{}{}<td></td></tr></tfoot></table></div>\n",
+  body += strings::format("</tbody><tfoot><tr><td></td><td>all</td><td></td>{}{}<td></td></tr></tfoot></table></div>\n",
                       number("parameters", "{}", grouped(parameters)), number("multiply-adds", "{}", grouped(multiply_adds)));
   return section("Layers", "For one image; the last column is the receptive field of one output.",
                  body + (r.totals.empty() ? "" : facts_list(r.totals) + "\n"));
@@ -205,7 +205,7 @@ std::string setup(const RunReport& r) {
   if (!r.environment.empty()) body += "<div><h3>Machine and versions</h3>" + facts_list(r.environment) + "</div>\n";
   body += "</div>\n";
   if (!r.command.empty())
-    body += fmt::format("<h3 style=\"margin-top:16px\">To repeat it</h3><pre>{}</pre>\n", escape_html(r.command));
+    body += strings::format("<h3 style=\"margin-top:16px\">To repeat it</h3><pre>{}</pre>\n", escape_html(r.command));
   return section("Setup", "", body);
 }
 

@@ -9,9 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/report/image.hpp"
 #include "heddle/report/metrics_csv.hpp"
 
+HD_API_BEGIN
 namespace heddle::report {
 
 /// A test image that was taken for something else.
@@ -68,3 +70,4 @@ std::string render_html(const RunReport& report);
 void write_report(const std::filesystem::path& folder, const RunReport& report);
 
 }  // namespace heddle::report
+HD_API_END

@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle::report {
 
 struct Rgba {
@@ -63,3 +66,4 @@ class Surface {
 };
 
 }  // namespace heddle::report
+HD_API_END

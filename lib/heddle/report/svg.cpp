@@ -29,7 +29,7 @@ void add_tip(Svg& svg, const Chart& chart, const Axes& axes, double at, const st
   const std::string head = chart.x_name + " " + x_text(chart, at);
   double names_width = 0, values_width = 0;
   for (const Row& row : rows) {
-    values.push_back(chart.decimals < 0 ? fmt::format("{:.4g}", row.value) : fmt::format("{:.{}f}", row.value, chart.decimals));
+    values.push_back(chart.decimals < 0 ? strings::format("{:.4g}", row.value) : strings::format("{:.{}f}", row.value, chart.decimals));
     names_width = std::max(names_width, text_width(fit_text(row.series->name, size, 200), size));
     values_width = std::max(values_width, text_width(values.back(), size));
   }
@@ -42,7 +42,7 @@ void add_tip(Svg& svg, const Chart& chart, const Axes& axes, double at, const st
   svg.add("<g class=\"tip\">");
   svg.line({x, axes.top}, {x, axes.top + axes.height}, 1, paint::muted);
   for (const Row& row : rows) svg.disc({x, axes.y(row.value)}, 4, paint::series(row.series->colour));
-  svg.add(fmt::format("<rect class=\"box\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"5\"/>", left, top,
+  svg.add(strings::format("<rect class=\"box\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"5\"/>", left, top,
                       width, height));
   svg.text({left + 8, top + line_height * 0.85}, head, paint::muted, {.size = size});
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -57,33 +57,33 @@ void add_tip(Svg& svg, const Chart& chart, const Axes& axes, double at, const st
 }  // namespace
 
 void Svg::fill_rect(double x, double y, double width, double height, Paint paint) {
-  elements_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>", x, y, width,
+  elements_ += strings::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>", x, y, width,
                            height, paint.css);
 }
 
 void Svg::polyline(const std::vector<Point>& points, double width, Paint paint, double dash) {
   elements_ += "<polyline points=\"";
   for (std::size_t i = 0; i < points.size(); ++i)
-    elements_ += fmt::format("{}{:.1f},{:.1f}", i ? " " : "", points[i].x, points[i].y);
+    elements_ += strings::format("{}{:.1f},{:.1f}", i ? " " : "", points[i].x, points[i].y);
   elements_ +=
-      fmt::format("\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:g}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"",
+      strings::format("\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:g}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"",
                   paint.css, width);
   // Round ends lengthen a dash by the line's width.
-  if (dash > 0) elements_ += fmt::format(" stroke-dasharray=\"{:g} {:g}\"", dash - width / 2, dash + width / 2);
+  if (dash > 0) elements_ += strings::format(" stroke-dasharray=\"{:g} {:g}\"", dash - width / 2, dash + width / 2);
   elements_ += "/>";
 }
 
 void Svg::disc(Point center, double radius, Paint paint) {
   elements_ +=
-      fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:g}\" fill=\"{}\"/>", center.x, center.y, radius, paint.css);
+      strings::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:g}\" fill=\"{}\"/>", center.x, center.y, radius, paint.css);
 }
 
 void Svg::text(Point at, std::string_view utf8, Paint paint, const TextStyle& style) {
   const char* const anchors[] = {"start", "middle", "end"};
-  elements_ += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" fill=\"{}\" text-anchor=\"{}\" style=\"--size:{:g}px\"", at.x, at.y,
+  elements_ += strings::format("<text x=\"{:.1f}\" y=\"{:.1f}\" fill=\"{}\" text-anchor=\"{}\" style=\"--size:{:g}px\"", at.x, at.y,
                            paint.css, anchors[static_cast<int>(style.align)], style.size);
   if (style.bold) elements_ += " font-weight=\"600\"";
-  if (style.vertical) elements_ += fmt::format(" transform=\"rotate(-90 {:.1f} {:.1f})\"", at.x, at.y);
+  if (style.vertical) elements_ += strings::format(" transform=\"rotate(-90 {:.1f} {:.1f})\"", at.x, at.y);
   elements_ += '>';
   elements_ += escape_html(utf8);
   elements_ += "</text>";
@@ -104,17 +104,17 @@ std::string chart_svg(const Chart& chart) {
     const double from = it == epochs.begin() ? axes.left : (axes.x(std::prev(it)->first) + axes.x(it->first)) / 2;
     const double to = std::next(it) == epochs.end() ? axes.left + axes.width + 0.8 * room_size
                                                     : (axes.x(it->first) + axes.x(std::next(it)->first)) / 2;
-    svg.add(fmt::format("<g class=\"at\"><rect x=\"{:.1f}\" y=\"0\" width=\"{:.1f}\" height=\"{}\" fill=\"transparent\"/>",
+    svg.add(strings::format("<g class=\"at\"><rect x=\"{:.1f}\" y=\"0\" width=\"{:.1f}\" height=\"{}\" fill=\"transparent\"/>",
                         from, to - from, chart_height));
     add_tip(svg, chart, axes, it->first, it->second);
     svg.add("</g>");
   }
-  return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} by {}\">{}</svg>", chart_width, chart_height,
+  return strings::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} by {}\">{}</svg>", chart_width, chart_height,
                      escape_html(chart.title), escape_html(chart.x_name), svg.elements());
 }
 
 std::string legend_key(std::size_t colour, bool dashed, std::string_view name) {
-  return fmt::format(
+  return strings::format(
       "<span class=\"key\"><svg viewBox=\"0 0 24 8\" aria-hidden=\"true\"><line x1=\"2\" y1=\"4\" x2=\"22\" y2=\"4\" "
       "stroke=\"{}\" stroke-width=\"3\" stroke-linecap=\"round\"{}/></svg><span>{}</span></span>",
       paint::series(colour).css, dashed ? " stroke-dasharray=\"4 6\"" : "", escape_html(name));
@@ -124,7 +124,7 @@ std::string chart_figure(const Chart& chart, bool legend) {
   std::string keys;
   for (const auto& series : chart.series)
     if (legend) keys += legend_key(series.colour, series.dashed, series.name);
-  return fmt::format("<figure class=\"chart\"><figcaption><b>{}</b>{}</figcaption>{}</figure>\n", escape_html(chart.title),
+  return strings::format("<figure class=\"chart\"><figcaption><b>{}</b>{}</figcaption>{}</figure>\n", escape_html(chart.title),
                      keys, chart_svg(chart));
 }
 

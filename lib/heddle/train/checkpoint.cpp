@@ -1,7 +1,6 @@
 #include "heddle/train/checkpoint.hpp"
 
 #include <fcntl.h>
-#include <fmt/ranges.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -25,10 +24,10 @@ constexpr const char* state_ending = ".state.safetensors";
 class NewFiles {
  public:
   NewFiles(const fs::path& folder, std::int64_t step) {
-    const std::string base = fmt::format("step-{:08}", step);
+    const std::string base = strings::format("step-{:08}", step);
     std::string stem = base;
     for (int n = 2; fs::exists(folder / (stem + model_ending)) || fs::exists(folder / (stem + state_ending)); ++n)
-      stem = fmt::format("{}-{}", base, n);
+      stem = strings::format("{}-{}", base, n);
     model = folder / (stem + model_ending);
     state = folder / (stem + state_ending);
   }
@@ -86,9 +85,9 @@ void check_same(const Config& saved, const Config& now) {
     for (const auto& [name, value] : *config) names.insert(name);
   for (const auto& name : names)
     if (value_of(saved, name) != value_of(now, name))
-      differences.push_back(fmt::format("{} ({} there, {} here)", name, value_of(saved, name), value_of(now, name)));
+      differences.push_back(strings::format("{} ({} there, {} here)", name, value_of(saved, name), value_of(now, name)));
   check(differences.empty(), where, "expected the configuration that the run was saved with, got another {}",
-        fmt::join(differences, ", "));
+        strings::join(differences, ", "));
 }
 
 Checkpoint load_checkpoint(const fs::path& sidecar) {
@@ -109,7 +108,7 @@ CheckpointFolder::CheckpointFolder(fs::path folder) : folder_(std::move(folder))
   // The system lets go of the lock when a process ends, however it ends. File systems without locks have none.
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(lock_);
-    fail(where, fmt::format("expected {} for this process alone, got one that another process saves to", folder_.string()));
+    fail(where, strings::format("expected {} for this process alone, got one that another process saves to", folder_.string()));
   }
   sweep();
 }

@@ -15,12 +15,14 @@
 #include <string>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/optim/optimizer.hpp"
 #include "heddle/optim/schedule.hpp"
 #include "heddle/train/trainer.hpp"
 
+HD_API_BEGIN
 namespace heddle::train {
 
 /// What a run was configured with, by name: architecture, batch size, seed, ...
@@ -74,3 +76,4 @@ class CheckpointFolder {
 };
 
 }  // namespace heddle::train
+HD_API_END

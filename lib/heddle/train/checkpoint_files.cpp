@@ -112,12 +112,12 @@ std::string sidecar_text(const Checkpoint& checkpoint, const Sidecar& sidecar) {
 
 Sidecar read_sidecar(const std::string& text, const std::filesystem::path& path, Checkpoint& checkpoint) {
   const auto refuse = [&](const std::string& why) {
-    fail(where, fmt::format("expected {} to be a checkpoint's sidecar, got {}", path.string(), why));
+    fail(where, strings::format("expected {} to be a checkpoint's sidecar, got {}", path.string(), why));
   };
   Json json = Json::parse(text, nullptr, false);
   if (!json.is_object() || !json.contains("format")) refuse("something else");
   if (json["format"] != sidecar_format)
-    refuse(fmt::format("the format {} (expected \"{}\")", json["format"].dump(), sidecar_format));
+    refuse(strings::format("the format {} (expected \"{}\")", json["format"].dump(), sidecar_format));
   try {
     const std::string sum = json.at("md5").get<std::string>();
     json.erase("md5");
@@ -138,7 +138,7 @@ Sidecar read_sidecar(const std::string& text, const std::filesystem::path& path,
     checkpoint.config = json.at("config").get<Config>();
     return {companion_of(json.at("model")), companion_of(json.at("state"))};
   } catch (const nlohmann::json::exception& error) {
-    refuse(fmt::format("one without all its parts: {}", error.what()));
+    refuse(strings::format("one without all its parts: {}", error.what()));
   }
   return {};
 }
@@ -158,7 +158,7 @@ void take_state_tensors(const Safetensors& content, const std::filesystem::path&
     else if (name.starts_with(optimizer_prefix))
       checkpoint.optimizer.tensors[name.substr(optimizer_prefix.size())] = t;
     else
-      fail(where, fmt::format("expected '{}' and names that begin with '{}' in {}, got '{}'", meter_name, optimizer_prefix,
+      fail(where, strings::format("expected '{}' and names that begin with '{}' in {}, got '{}'", meter_name, optimizer_prefix,
                               path.string(), name));
   }
 }

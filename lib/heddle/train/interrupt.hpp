@@ -7,6 +7,9 @@
 //     }
 #pragma once
 
+#include "heddle/base/export.hpp"
+
+HD_API_BEGIN
 namespace heddle::train {
 
 /// While it lives, the first SIGINT and the first SIGTERM are only noted; another of the same kind ends the process at once, as
@@ -24,3 +27,4 @@ class SignalWatch {
 };
 
 }  // namespace heddle::train
+HD_API_END

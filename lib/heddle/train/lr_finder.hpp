@@ -6,10 +6,12 @@
 #include <functional>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/data/loader.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/optim/optimizer.hpp"
 
+HD_API_BEGIN
 namespace heddle::train {
 
 struct LRFinderOptions {
@@ -48,3 +50,4 @@ LRCurve find_lr(nn::Module& net, optim::Optimizer& optimizer, const data::DataLo
                 const LRFinderOptions& options = {});
 
 }  // namespace heddle::train
+HD_API_END

@@ -1,5 +1,6 @@
 #include "heddle/train/meter.hpp"
 
+#include "heddle/base/format.hpp"
 #include "heddle/core/dispatch.hpp"
 #include "kernels/loss/loss.hpp"
 
@@ -29,7 +30,7 @@ void Meter::add(const Tensor& logits, const Tensor& labels, const Tensor& loss) 
 void Meter::load_state(const Tensor& totals) {
   check(totals.defined() && totals.dtype() == float64 && totals.shape() == totals_.shape(), "Meter",
         "expected the sums of a meter, float64 [3], got {}",
-        totals.defined() ? fmt::format("{} {}", name_of(totals.dtype()), totals.shape().str()) : "an undefined tensor");
+        totals.defined() ? strings::format("{} {}", name_of(totals.dtype()), totals.shape().str()) : "an undefined tensor");
   totals_.copy_(totals);
 }
 

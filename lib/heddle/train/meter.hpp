@@ -1,8 +1,10 @@
 // Loss and accuracy over many batches, summed where the batches are: reading them is the only time a device is waited for.
 #pragma once
 
+#include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
+HD_API_BEGIN
 namespace heddle::train {
 
 /// Averages over everything added so far.
@@ -31,3 +33,4 @@ class Meter {
 };
 
 }  // namespace heddle::train
+HD_API_END

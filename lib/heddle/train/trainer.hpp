@@ -5,12 +5,14 @@
 #include <functional>
 #include <vector>
 
+#include "heddle/base/export.hpp"
 #include "heddle/data/loader.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/optim/optimizer.hpp"
 #include "heddle/optim/schedule.hpp"
 #include "heddle/train/meter.hpp"
 
+HD_API_BEGIN
 namespace heddle::train {
 
 /// One finished epoch.
@@ -77,3 +79,4 @@ std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim
                              const data::DataLoader& train, const data::DataLoader& test, const TrainerOptions& options);
 
 }  // namespace heddle::train
+HD_API_END
