@@ -52,7 +52,7 @@ template <class Range> std::string join(const Range& range, std::string_view bet
 
 /// The text on a stream of C's.
 template <class... Args> void print(std::FILE* stream, Format<std::type_identity_t<Args>...> text, const Args&... args) {
-  const std::string line = format(text, args...);
+  const std::string line = strings::format(text, args...);  // fmt has a format() of its own
   std::fwrite(line.data(), 1, line.size(), stream);
 }
 
