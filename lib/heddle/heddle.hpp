@@ -12,6 +12,7 @@
 #include "heddle/base/file.hpp"
 #include "heddle/base/inline.hpp"
 #include "heddle/base/parallel.hpp"
+#include "heddle/base/printable.hpp"
 #include "heddle/base/stream.hpp"
 #include "heddle/core/allocator.hpp"
 #include "heddle/core/backend.hpp"

@@ -19,7 +19,8 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Throws Error with the message "[where] message".
+/// Throws Error with the message "[where] message", in which control characters and the like, as file names and files may
+/// bring them, are written out (see printable.hpp).
 [[noreturn]] void fail(std::string_view where, std::string_view message);
 
 }  // namespace heddle
