@@ -11,7 +11,7 @@
 
 using namespace heddle;
 using namespace heddle::data;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -243,18 +243,19 @@ TEST_CASE("Colour jitter of a grey image keeps it grey", "[transform]") {
 }
 
 TEST_CASE("Transforms that make no sense are refused, and say what they are", "[transform]") {
-  REQUIRE_THROWS_WITH((Transform{Normalize{}, RandomCrop{}}), Contains("once and last"));
-  REQUIRE_THROWS_WITH((Transform{Normalize{.mean = {}, .std = {1, 0, 1}}}), Contains("deviations"));
-  REQUIRE_THROWS_WITH((Transform{RandomHorizontalFlip{.p = 1.5f}}), Contains("RandomHorizontalFlip(p=1.5)"));
-  REQUIRE_THROWS_WITH((Transform{RandomRotation{.degrees = -5}}), Contains("0 or more"));
-  REQUIRE_THROWS_WITH(Transform(std::vector<Augmentation>(9, RandomHorizontalFlip{})), Contains("at most 8"));
+  REQUIRE_THROWS_WITH((Transform{Normalize{}, RandomCrop{}}), ContainsSubstring("once and last"));
+  REQUIRE_THROWS_WITH((Transform{Normalize{.mean = {}, .std = {1, 0, 1}}}), ContainsSubstring("deviations"));
+  REQUIRE_THROWS_WITH((Transform{RandomHorizontalFlip{.p = 1.5f}}), ContainsSubstring("RandomHorizontalFlip(p=1.5)"));
+  REQUIRE_THROWS_WITH((Transform{RandomRotation{.degrees = -5}}), ContainsSubstring("0 or more"));
+  REQUIRE_THROWS_WITH(Transform(std::vector<Augmentation>(9, RandomHorizontalFlip{})), ContainsSubstring("at most 8"));
   REQUIRE(Transform(std::vector<Augmentation>(8, RandomHorizontalFlip{})).steps().size() == 8);
   REQUIRE(Transform{RandomCrop{.padding = 4}, Normalize{}}.str() ==
           "RandomCrop(padding=4, p=1), Normalize(mean=(0, 0, 0), std=(1, 1, 1))");
 
   const auto set = drawn();
   REQUIRE_THROWS_WITH((Transform{CoarseDropout{.height = 33}}.apply(set, zeros({1}, {.dtype = int64}), 0, 0)),
-                      Contains("32 x 32"));
-  REQUIRE_THROWS_WITH(Transform().apply(set, full({1}, count, {.dtype = int64}), 0, 0), Contains("from 0 to 63, got 64"));
-  REQUIRE_THROWS_WITH(Transform().apply(set, zeros({1}), 0, 0), Contains("int64"));
+                      ContainsSubstring("32 x 32"));
+  REQUIRE_THROWS_WITH(Transform().apply(set, full({1}, count, {.dtype = int64}), 0, 0),
+                      ContainsSubstring("from 0 to 63, got 64"));
+  REQUIRE_THROWS_WITH(Transform().apply(set, zeros({1}), 0, 0), ContainsSubstring("int64"));
 }

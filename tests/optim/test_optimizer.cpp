@@ -13,7 +13,7 @@
 using namespace heddle;
 using namespace heddle::optim;
 using namespace heddle::test;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -207,21 +207,22 @@ TEST_CASE("State that does not fit is refused, name by name, and changes nothing
   bad.numbers["param_groups.1.lr"] = 0.1;
   bad.tensors["state.0.momentum_buffer"] = zeros({4}, {.dtype = float64});
   bad.tensors["state.7.momentum_buffer"] = zeros({1}, {.dtype = float64});
-  REQUIRE_THROWS_WITH(sgd.load_state_dict(bad), Contains("missing: param_groups.0.lr") &&
-                                                    Contains("unexpected: state.7.momentum_buffer, param_groups.1.lr") &&
-                                                    Contains("state.0.momentum_buffer (expected float64 [3], got float64 [4])"));
+  REQUIRE_THROWS_WITH(sgd.load_state_dict(bad),
+                      ContainsSubstring("missing: param_groups.0.lr") &&
+                          ContainsSubstring("unexpected: state.7.momentum_buffer, param_groups.1.lr") &&
+                          ContainsSubstring("state.0.momentum_buffer (expected float64 [3], got float64 [4])"));
   REQUIRE(sgd.momentum() == 0.9);
   bad = good;
   bad.tensors["state.0.momentum_buffer"] = zeros({3});
-  REQUIRE_THROWS_WITH(sgd.load_state_dict(bad), Contains("(expected float64 [3], got float32 [3])"));
+  REQUIRE_THROWS_WITH(sgd.load_state_dict(bad), ContainsSubstring("(expected float64 [3], got float32 [3])"));
 
   Adam adam(bowl.p);
   bowl.set_gradients(1);
   adam.step();
   auto half = adam.state_dict();
   half.tensors.erase("state.1.exp_avg_sq");
-  REQUIRE_THROWS_WITH(adam.load_state_dict(half), Contains("state.1.{exp_avg, exp_avg_sq, step}"));
-  REQUIRE_THROWS_WITH(adam.load_state_dict(good), Contains("param_groups.0.beta1"));
+  REQUIRE_THROWS_WITH(adam.load_state_dict(half), ContainsSubstring("state.1.{exp_avg, exp_avg_sq, step}"));
+  REQUIRE_THROWS_WITH(adam.load_state_dict(good), ContainsSubstring("param_groups.0.beta1"));
 }
 
 TEST_CASE("zero_grad drops gradients, and a step without them changes nothing", "[optim]") {
@@ -247,21 +248,21 @@ TEST_CASE("clip_grad_norm_ leaves small gradients alone", "[optim]") {
   Tensor other = tensor<float>({1});
   other.requires_grad_();
   other.set_grad(tensor<float>({1}));
-  REQUIRE_THROWS_WITH(clip_grad_norm_({p, other}, 1), Contains("one type"));
+  REQUIRE_THROWS_WITH(clip_grad_norm_({p, other}, 1), ContainsSubstring("one type"));
   REQUIRE_THROWS_AS(clip_grad_norm_({p}, 0), Error);
 }
 
 TEST_CASE("Optimizers refuse settings and parameters that make no sense", "[optim]") {
   Tensor p = parameter({1, 2});
-  REQUIRE_THROWS_WITH(SGD({p}, {.lr = -1}), Contains("[SGD] expected lr"));
-  REQUIRE_THROWS_WITH(SGD({p}, {.nesterov = true}), Contains("nesterov"));
-  REQUIRE_THROWS_WITH(Adam({p}, {.beta1 = 1}), Contains("[Adam] expected beta1"));
-  REQUIRE_THROWS_WITH(AdamW({p}, {.eps = -1}), Contains("[AdamW] expected eps"));
-  REQUIRE_THROWS_WITH(SGD({p, p}), Contains("once"));
-  REQUIRE_THROWS_WITH(SGD(std::vector<Tensor>{}), Contains("at least one"));
-  REQUIRE_THROWS_WITH(SGD({tensor<std::int64_t>({1})}), Contains("int64"));
+  REQUIRE_THROWS_WITH(SGD({p}, {.lr = -1}), ContainsSubstring("[SGD] expected lr"));
+  REQUIRE_THROWS_WITH(SGD({p}, {.nesterov = true}), ContainsSubstring("nesterov"));
+  REQUIRE_THROWS_WITH(Adam({p}, {.beta1 = 1}), ContainsSubstring("[Adam] expected beta1"));
+  REQUIRE_THROWS_WITH(AdamW({p}, {.eps = -1}), ContainsSubstring("[AdamW] expected eps"));
+  REQUIRE_THROWS_WITH(SGD({p, p}), ContainsSubstring("once"));
+  REQUIRE_THROWS_WITH(SGD(std::vector<Tensor>{}), ContainsSubstring("at least one"));
+  REQUIRE_THROWS_WITH(SGD({tensor<std::int64_t>({1})}), ContainsSubstring("int64"));
   SGD sgd({p});
-  REQUIRE_THROWS_WITH(sgd.add_param_group({p}, {}), Contains("once"));
-  REQUIRE_THROWS_WITH(sgd.lr(1), Contains("group"));
+  REQUIRE_THROWS_WITH(sgd.add_param_group({p}, {}), ContainsSubstring("once"));
+  REQUIRE_THROWS_WITH(sgd.lr(1), ContainsSubstring("group"));
   REQUIRE(sgd.num_groups() == 1);
 }
