@@ -30,7 +30,9 @@ keep_log() {
 
 # What the set-up and the build say goes to stderr: stdout is the program's.
 {
-  heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev curl ca-certificates
+  heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev ca-certificates
+  # For predict, and for the download of the data set.
+  heddle_want libjpeg-dev libpng-dev libcurl4-openssl-dev libarchive-dev libssl-dev
   mkdir -p "$build"
   heddle_cuda_architecture
   echo "Building examples/cifar10 (its log is $build/build.log) ..."

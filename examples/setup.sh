@@ -3,6 +3,7 @@
 # missing it uses no network.
 #
 #   heddle_require PACKAGE...   makes sure that these are there, named as Debian's packages
+#   heddle_want PACKAGE...      installs these where that can be done, and goes without them otherwise
 #   heddle_jobs                 prints how many compilers to run at once
 #   heddle_cuda_architecture    has nvcc, where there is one, compile for this machine alone
 
@@ -15,6 +16,11 @@ heddle_probe() {
     libfmt-dev) echo "header fmt/format.h" ;;
     libcli11-dev) echo "header CLI/CLI.hpp" ;;
     nlohmann-json3-dev) echo "header nlohmann/json.hpp" ;;
+    libjpeg-dev) echo "header jpeglib.h" ;;
+    libpng-dev) echo "header png.h" ;;
+    libcurl4-openssl-dev) echo "header curl/curl.h" ;;
+    libarchive-dev) echo "header archive.h" ;;
+    libssl-dev) echo "header openssl/evp.h" ;;
     libstb-dev) echo "header stb/stb_image.h" ;;
     catch2) echo "header catch2/catch.hpp catch2/catch_all.hpp" ;;
     libbenchmark-dev) echo "header benchmark/benchmark.h" ;;
@@ -36,23 +42,38 @@ heddle_present() {
   return 1
 }
 
+# heddle_install PACKAGE...: status 1, and no word, where there is no apt-get or no way to be root.
+heddle_install() {
+  local as_root=()
+  command -v apt-get >/dev/null || return 1
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || return 1
+    as_root=(sudo)
+  fi
+  echo "Installing what is missing: $*"
+  "${as_root[@]}" apt-get update -qq &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+heddle_missing() {
+  local package
+  for package in "$@"; do heddle_present "$package" || printf '%s ' "$package"; done
+}
+
+heddle_want() {
+  local missing
+  read -ra missing <<<"$(heddle_missing "$@")"
+  if [ ${#missing[@]} -eq 0 ] || heddle_install "${missing[@]}"; then return; fi
+  echo "Going on without what is optional, by the names of Debian's packages: ${missing[*]}" >&2
+}
+
 heddle_require() {
-  local package missing=()
-  for package in "$@"; do heddle_present "$package" || missing+=("$package"); done
-  if [ ${#missing[@]} -gt 0 ]; then
-    if ! command -v apt-get >/dev/null; then
-      echo "Missing, by the names of Debian's packages: ${missing[*]}" >&2
-      echo "Please install them by your system's own means, then start this again." >&2
-      return 1
-    fi
-    local as_root=()
-    if [ "$(id -u)" -ne 0 ]; then
-      command -v sudo >/dev/null || { echo "Missing: ${missing[*]}; installing them takes root or sudo." >&2; return 1; }
-      as_root=(sudo)
-    fi
-    echo "Installing what is missing: ${missing[*]}"
-    "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  local missing
+  read -ra missing <<<"$(heddle_missing "$@")"
+  if [ ${#missing[@]} -gt 0 ] && ! heddle_install "${missing[@]}"; then
+    echo "Missing, by the names of Debian's packages: ${missing[*]}" >&2
+    echo "Please install them by your system's own means (with apt-get it takes root or sudo), then start this again." >&2
+    return 1
   fi
   local version
   version=$(cmake --version | sed -n 's/^cmake version //p')

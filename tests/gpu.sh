@@ -110,7 +110,7 @@ run() {
 build_all() {
   source "$project/examples/setup.sh"
   heddle_cuda_architecture
-  run "$1configure" cmake -S "$project" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CUDA_FLAGS=-lineinfo -DHEDDLE_CUDA=ON -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON -DHEDDLE_CONV_TUNED="$2" &&
+  run "$1configure" cmake -S "$project" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CUDA_FLAGS=-lineinfo -DHEDDLE_CUDA=ON -DHEDDLE_PICTURES=OFF -DHEDDLE_DOWNLOAD=OFF -DHEDDLE_BUILD_TESTS=ON -DHEDDLE_BUILD_BENCH=ON -DHEDDLE_CONV_TUNED="$2" &&
     run "$1build" cmake --build "$build" -j "$(heddle_jobs)" --target test_simt_cuda test_kernels_gpu test_library_gpu cifar10 train_step conv_tune $benches
 }
 stage_build() { build_all "" "$([ -s "$out/conv_tuned.inc" ] && echo "$out/conv_tuned.inc")"; }

@@ -9,8 +9,9 @@ set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$project/examples/setup.sh"
 
-heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev curl ca-certificates \
+heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev ca-certificates \
   catch2 libbenchmark-dev git
+heddle_want libjpeg-dev libpng-dev libcurl4-openssl-dev libarchive-dev libssl-dev
 heddle_cuda_architecture
 build=$project/build/release
 jobs=$(heddle_jobs)

@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "components.hpp"
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model.hpp"
@@ -42,7 +43,7 @@ void evaluate(const EvaluateOptions& options) {
   SavedModel model = load_model(options.model, choice.device, options.arch, options.norm);
   Net& net = model.net;
 
-  const data::DataChoice data = data::find_cifar10({.folder = options.data});
+  const data::DataChoice data = find_data({.folder = options.data});
   say("Device: {}\nData: {}\n", choice.reason, data.message);
   const data::DataLoader loader(
       data.test.to(choice.device),

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "components.hpp"
 #include "console.hpp"
 #include "model_file.hpp"
 #include "options.hpp"
@@ -80,7 +81,7 @@ fs::path draw_gradcam(const GradCamSheetOptions& options) {
   debug::grad_cam(model.net, blank, {.layer = layer});
   data::FindOptions where{.folder = options.data, .synthetic_train = 1};
   if (options.limit > 0) where.synthetic_test = std::min(options.limit, where.synthetic_test);
-  data::DataChoice data = data::find_cifar10(where);
+  data::DataChoice data = find_data(where);
   if (options.limit > 0) data.test = data.test.subset(std::min(options.limit, data.test.size()));
   say("Device: {}\nData: {}\n", choice.reason, data.message);
   const data::ImageDataset test = data.test.to(choice.device);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "components.hpp"
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model.hpp"
@@ -75,7 +76,7 @@ fs::path find_learning_rate(const LRFindOptions& options) {
   say("Device: {}\n", choice.reason);
   data::FindOptions where{.folder = training.data, .synthetic_test = 1};
   if (training.limit > 0) where.synthetic_train = std::min(training.limit, where.synthetic_train);
-  data::DataChoice data = data::find_cifar10(where);
+  data::DataChoice data = find_data(where);
   say("Data: {}\n", data.message);
   if (training.limit > 0) data.train = data.train.subset(std::min(training.limit, data.train.size()));
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "components.hpp"
 #include "console.hpp"
 #include "model_file.hpp"
 #include "options.hpp"
@@ -22,7 +23,7 @@ std::vector<Prediction> predict_images(const PredictOptions& options) {
   std::vector<Prediction> predictions;
   std::vector<Tensor> pictures;
   for (const auto& path : options.images) {
-    const Tensor image = data::read_image(path);
+    const Tensor image = read_picture(path);
     predictions.push_back({.image = path, .width = image.size(3), .height = image.size(2), .guesses = {}});
     pictures.push_back(data::resize(image, side, side));
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "components.hpp"
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model.hpp"
@@ -82,7 +83,7 @@ fs::path train(const TrainOptions& options) {
 
   // Drawn images cost time to draw: only those are that a limit leaves.
   const auto drawn = [](std::int64_t limit, std::int64_t all) { return limit > 0 ? std::min(limit, all) : all; };
-  data::DataChoice data = data::find_cifar10({.folder = options.data,
+  data::DataChoice data = find_data({.folder = options.data,
                                               .synthetic_train = drawn(options.limit, 50000),
                                               .synthetic_test = drawn(options.test_limit, 10000)});
   say("Data: {}\n", data.message);

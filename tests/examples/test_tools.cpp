@@ -9,6 +9,7 @@
 #include "model_file.hpp"
 #include "predict.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/png.hpp"
 #include "tests/support/tensors.hpp"
 #include "train.hpp"
 
@@ -37,6 +38,7 @@ std::string bytes_of(const fs::path& path) {
 
 }  // namespace
 
+#ifdef HEDDLE_WITH_PICTURES
 TEST_CASE("a picture is predicted as the same picture of a data set is") {
   test::Folder folder;
   const auto run = save_model(folder / "run");
@@ -82,6 +84,16 @@ TEST_CASE("pictures of any size are predicted") {
     CHECK(one.guesses[0].probability > 0.1);
   }
 }
+#else
+TEST_CASE("a program without heddle::pictures says so, and how to get it") {
+  test::Folder folder;
+  const auto run = save_model(folder / "run");
+  report::save_png(folder / "a.png", {2, 2, 1, {1, 2, 3, 4}});
+  CHECK_THROWS_WITH(cifar10::predict_images({.run = run, .images = {folder / "a.png"}}),
+                    ContainsSubstring("[read_image] expected a build with heddle::pictures to read '") &&
+                        ContainsSubstring("a.png', got one without: install") && ContainsSubstring("libjpeg-dev, libpng-dev"));
+}
+#endif
 
 TEST_CASE("predictions are told with bars, without, and for programs") {
   const cifar10::Prediction p{
@@ -94,6 +106,7 @@ TEST_CASE("predictions are told with bars, without, and for programs") {
       R"({"image":"a.png","width":64,"height":48,"classes":[{"class":"cat","probability":0.75},{"class":"airplane","probability":0.2},{"class":"dog","probability":0.004}]})");
 }
 
+#ifdef HEDDLE_WITH_PICTURES
 TEST_CASE("what cannot be predicted is an error that says why") {
   test::Folder folder;
   const auto run = save_model(folder / "run");
@@ -109,6 +122,7 @@ TEST_CASE("what cannot be predicted is an error that says why") {
   save_model(folder / "odd", "compact", {"one", "two"});
   CHECK_THROWS_WITH(with(folder / "odd"), ContainsSubstring("expected 10 class names"));
 }
+#endif
 
 TEST_CASE("Grad-CAM finds a layer to look at in all five architectures") {
   const Tensor images = rand({2, 3, 32, 32});
@@ -135,8 +149,7 @@ TEST_CASE("a sheet of what a network looks at is drawn") {
   const auto run = save_model(folder / "run");
   cifar10::GradCamSheetOptions options{.run = run, .data = "synthetic", .device = "cpu", .count = 3, .limit = 60};
   CHECK(cifar10::draw_gradcam(options) == run / "gradcam.png");
-  const Tensor sheet = data::read_image(run / "gradcam.png");
-  CHECK(sheet.size(3) == 2 * (972 + 44));
+  CHECK(test::decode_png(bytes_of(run / "gradcam.png")).width == 2 * (972 + 44));
   options.layer = "stages.1.0";
   options.out = folder / "other.png";
   CHECK(cifar10::draw_gradcam(options) == folder / "other.png");

@@ -1,32 +1,13 @@
-#include "heddle/data/image_file.hpp"
+#include "heddle/data/resize.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <vector>
 
 #include "heddle/base/check.hpp"
-#include "heddle/base/file.hpp"
-
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wunused-function"
-#endif
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
-#define STBI_NO_STDIO
-#include <stb/stb_image.h>
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
 
 namespace heddle::data {
 namespace {
-
-constexpr std::int64_t most_pixels = 64'000'000;
 
 // For each output along one dimension, the first input it sees and the weights from there on, which add up to 1.
 struct Window {
@@ -55,35 +36,6 @@ std::vector<Window> windows(std::int64_t in, std::int64_t out) {
 }
 
 }  // namespace
-
-Tensor decode_image(std::string_view bytes, std::string_view name) {
-  constexpr std::string_view where = "read_image";
-  const auto* const data = reinterpret_cast<const stbi_uc*>(bytes.data());
-  const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), 1u << 30));
-  int width = 0, height = 0, channels = 0;
-  check(stbi_info_from_memory(data, size, &width, &height, &channels) == 1, where,
-        "expected a PNG or JPEG picture in '{}', got {}", name, bytes.empty() ? "an empty file" : "something else");
-  check(std::int64_t{width} * height <= most_pixels, where, "expected at most {} pixels in '{}', got {} x {}", most_pixels,
-        name, width, height);
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(stbi_load_from_memory(data, size, &width, &height, &channels, 4),
-                                                         stbi_image_free);
-  check(pixels != nullptr, where, "expected a whole picture in '{}', got a broken one ({})", name, stbi_failure_reason());
-  Tensor image = empty({1, 3, height, width}, {.dtype = uint8});
-  const std::int64_t area = std::int64_t{width} * height;
-  auto* const planes = image.data<std::uint8_t>();
-  for (std::int64_t i = 0; i < area; ++i) {
-    const stbi_uc* const rgba = pixels.get() + 4 * i;
-    for (int c = 0; c < 3; ++c)
-      planes[c * area + i] = static_cast<std::uint8_t>((rgba[c] * rgba[3] + 255 * (255 - rgba[3]) + 127) / 255);
-  }
-  return image;
-}
-
-Tensor read_image(const std::filesystem::path& path) {
-  check(!std::filesystem::is_directory(path), "read_image", "expected a PNG or JPEG picture in '{}', got a folder",
-        path.string());
-  return decode_image(read_file(path), path.string());
-}
 
 Tensor resize(const Tensor& images, int height, int width) {
   check(images.dim() == 4 && images.dtype() == uint8 && images.device().is_cpu() && images.numel() > 0, "resize",
