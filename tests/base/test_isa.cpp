@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -16,7 +17,8 @@ using namespace heddle;
 // The choice is made once in a process; so other choices need other processes, which run this hidden case.
 TEST_CASE("prints the instruction set", "[.print_isa]") {
   try {
-    std::cerr << "isa=" << kernels::name_of(kernels::best_isa()) << "\n";
+    const std::string isa = kernels::name_of(kernels::best_isa());  // which may print a line of its own
+    std::cerr << "isa=" << isa << "\n";
   } catch (const Error& error) {
     std::cerr << error.what() << "\n";
   }
@@ -48,9 +50,39 @@ TEST_CASE("HEDDLE_ISA limits the instruction set") {
   CHECK(isa_with("HEDDLE_ISA=") == machine);
   const bool has_v3 = machine.find("isa=base") == std::string::npos;
   const bool has_v4 = machine.find("isa=v4") != std::string::npos;
+  CHECK((isa_with("HEDDLE_ISA=v3").find("this machine has, got v3: running base") != std::string::npos) == !has_v3);
+  CHECK((isa_with("HEDDLE_ISA=v4").find("this machine has, got v4: running") != std::string::npos) == !has_v4);
   CHECK_THAT(isa_with("HEDDLE_ISA=v3"), Catch::Matchers::ContainsSubstring(has_v3 ? "isa=v3" : "isa=base"));
   CHECK_THAT(isa_with("HEDDLE_ISA=v4"), Catch::Matchers::ContainsSubstring(has_v4 ? "isa=v4" : has_v3 ? "isa=v3" : "isa=base"));
 }
+
+// A machine without LZCNT ran code that has it: it is there as another instruction, and gives other numbers.
+TEST_CASE("an instruction set takes all that a compiler may use of it") {
+  const kernels::CpuFeatures all{~0u, ~0u, ~0u, ~0ull};
+  CHECK(kernels::isa_of(all) == kernels::Isa::v4);
+  CHECK(kernels::isa_of({}) == kernels::Isa::base);
+  const auto without = [&](auto member, int bit) {
+    auto features = all;
+    features.*member ^= features.*member & (std::uint64_t{1} << bit);
+    return kernels::isa_of(features);
+  };
+  using kernels::CpuFeatures;
+  for (int bit : {0, 9, 12, 13, 19, 20, 22, 23, 27, 28, 29}) CHECK(without(&CpuFeatures::basic, bit) == kernels::Isa::base);
+  for (int bit : {3, 5, 8}) CHECK(without(&CpuFeatures::structured, bit) == kernels::Isa::base);
+  for (int bit : {0, 5}) CHECK(without(&CpuFeatures::extended, bit) == kernels::Isa::base);
+  for (int bit : {1, 2}) CHECK(without(&CpuFeatures::states, bit) == kernels::Isa::base);
+  for (int bit : {16, 17, 28, 30, 31}) CHECK(without(&CpuFeatures::structured, bit) == kernels::Isa::v3);
+  for (int bit : {5, 6, 7}) CHECK(without(&CpuFeatures::states, bit) == kernels::Isa::v3);
+}
+
+#if defined(__x86_64__)
+TEST_CASE("what the processor says is what the compiler's own look finds") {
+  __builtin_cpu_init();
+  if (kernels::isa_of(kernels::cpu_features()) != kernels::Isa::base)
+    CHECK((__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")));
+  if (kernels::isa_of(kernels::cpu_features()) == kernels::Isa::v4) CHECK(__builtin_cpu_supports("avx512vl"));
+}
+#endif
 
 TEST_CASE("another value of HEDDLE_ISA is an error") {
   CHECK_THAT(isa_with("HEDDLE_ISA=avx2"), Catch::Matchers::ContainsSubstring("[HEDDLE_ISA] expected base, v3 or v4, got 'avx2'"));

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -105,6 +106,13 @@ TEST_CASE("the number of threads can change between loops, not within one") {
   CHECK(get_num_threads() >= 1);
   CHECK_THROWS_AS(set_num_threads(-1), Error);
   set_num_threads(2);
+  // 32,000 threads were made once before the system refused the next.
+  for (int absurd : {max_num_threads() + 1, 1000000, std::numeric_limits<int>::max()}) {
+    CHECK_THROWS_WITH(set_num_threads(absurd), "[set_num_threads] expected from 0 (one a core) to " + std::to_string(max_num_threads()) +
+                                                   " threads, got " + std::to_string(absurd));
+    CHECK(get_num_threads() == 2);
+  }
+  CHECK(max_num_threads() >= 64);
   CHECK_THROWS_AS(parallel_chunks(2, [](std::int64_t, int) { set_num_threads(3); }), Error);
   CHECK(get_num_threads() == 2);
 }

@@ -1,10 +1,17 @@
 // The caching allocator: what it counts, that it hands freed blocks out again, and poison.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "heddle/core/allocator.hpp"
 #include "heddle/core/backend.hpp"
+#include "tests/support/processes.hpp"
 #include "tests/support/tensors.hpp"
 
 using namespace heddle;
@@ -129,6 +136,52 @@ TEST_CASE("more memory than there is, is an error that says what is held", "[all
     REQUIRE(message.find("; it was for uint8 [1152921504606846976]") != std::string::npos);
   }
 }
+
+#if HD_TEST_FORKS
+TEST_CASE("a child of fork() finds the allocator whole, whatever other threads were at", "[allocator]") {
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t)
+    threads.emplace_back([&stop, t] {
+      for (int i = 0; !stop; ++i) full({100 + i % 500}, t);
+    });
+  for (int round = 0; round < 30; ++round)
+    CHECK(in_child([] {
+            for (int i = 0; i < 50; ++i)
+              if (full({100 + i * 10}, 2).to_vector<float>()[99] != 2) return 1;
+            return memory_stats().allocated > 0 || memory_stats().reserved > 0 ? 0 : 2;
+          }) == 0);
+  stop = true;
+  for (auto& thread : threads) thread.join();
+}
+
+// Sanitizers take terabytes of addresses for themselves.
+#if !defined(__SANITIZE_ADDRESS__)
+TEST_CASE("where memory ends, the cache goes first, then an Error comes, and all is as before", "[allocator]") {
+  CHECK(in_child([] {
+          const auto megabytes = [](std::int64_t count) { return empty({count << 20}, {.dtype = uint8}); };
+          empty_cache();
+          { const Tensor cached = megabytes(256); }
+          std::size_t pages = 0;
+          std::ifstream("/proc/self/statm") >> pages;
+          const std::size_t limit = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (64u << 20);
+          const rlimit most{limit, limit};
+          if (::setrlimit(RLIMIT_AS, &most) != 0) return 1;
+          const Tensor large = megabytes(300);  // there is room for it where the 256 were
+          const MemoryStats before = memory_stats();
+          try {
+            megabytes(2000);
+            return 2;
+          } catch (const Error& error) {
+            if (std::string(error.what()).find("[allocator] expected 2097152000 bytes of memory on cpu, got none") != 0) return 3;
+          }
+          const MemoryStats after = memory_stats();
+          if (after.allocated != before.allocated || after.reserved != before.reserved) return 4;
+          return full({1000}, 3).to_vector<float>()[999] == 3 ? 0 : 5;
+        }) == 0);
+}
+#endif
+#endif
 
 TEST_CASE("devices are chosen by name", "[backend]") {
   REQUIRE(choose_device("cpu").device == cpu);

@@ -8,7 +8,9 @@
 #include "heddle/core/allocator.hpp"
 #include "heddle/data/loader.hpp"
 #include "heddle/data/synthetic.hpp"
+#include "heddle/base/parallel.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/processes.hpp"
 #include "tests/support/threads.hpp"
 
 using namespace heddle;
@@ -147,6 +149,21 @@ TEST_CASE("An epoch taken up in the middle gives the rest of what it would have 
   }
 }
 
+#if HD_TEST_FORKS
+// The child waited for workers that only its parent has.
+TEST_CASE("A child of fork() walks the rest of an epoch without its workers, to the same batches", "[loader]") {
+  const Seen rest = walk(DataLoader(images(), options()).epoch(2, 1));
+  auto epoch = DataLoader(images(), options(2)).epoch(2);
+  epoch.begin();
+  CHECK(in_child([&] { return same(walk(epoch), rest) ? 0 : 1; }) == 0);
+  CHECK(in_child([&] {
+          const auto leaves = std::move(epoch);
+          return 0;
+        }) == 0);
+  CHECK(same(walk(epoch), rest));
+}
+#endif
+
 TEST_CASE("Leaving an epoch early, or never beginning it, ends its workers", "[loader]") {
   const DataLoader loader(images(), options(3));
   for (int leave_after : {0, 1, 4}) {
@@ -194,6 +211,7 @@ TEST_CASE("What goes wrong in a worker is thrown where its batch is asked for", 
 
 TEST_CASE("Loaders refuse settings that make no sense", "[loader]") {
   REQUIRE_THROWS_WITH(DataLoader(images(), {.batch_size = 0}), ContainsSubstring("batch_size"));
+  REQUIRE_THROWS_AS(DataLoader(images(), {.workers = max_num_threads() + 1}), Error);
   REQUIRE_THROWS_WITH(DataLoader(images(), {.workers = -1}), ContainsSubstring("workers"));
   REQUIRE_THROWS_WITH(DataLoader(images(), {.prefetch = 0}), ContainsSubstring("prefetch"));
   REQUIRE_THROWS_WITH(DataLoader(ImageDataset()), ContainsSubstring("at least one image"));

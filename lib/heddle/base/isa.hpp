@@ -10,13 +10,27 @@
 //     #endif
 #pragma once
 
+#include <cstdint>
+
 namespace heddle::kernels {
 
 /// base: what every machine of the architecture has (SSE2 on x86-64, NEON on Arm); v3: x86-64-v3 (AVX2, FMA); v4:
 /// x86-64-v4 (AVX-512 F, BW, CD, DQ, VL).
 enum class Isa { base, v3, v4 };
 
-/// The best instruction set that this machine runs and HEDDLE_ISA (base, v3 or v4 in the environment) allows.
+/// What a processor says of itself, and the registers that its operating system keeps: of CPUID, ECX of leaf 1, EBX of leaf 7
+/// and ECX of leaf 0x80000001; and XCR0, 0 where there is none.
+struct CpuFeatures {
+  std::uint32_t basic = 0, structured = 0, extended = 0;
+  std::uint64_t states = 0;
+};
+CpuFeatures cpu_features();
+/// The best instruction set that such a processor runs: one for which it has all that a compiler may use, since code for
+/// x86-64-v3 holds LZCNT, MOVBE and F16C as well as AVX2.
+Isa isa_of(const CpuFeatures&);
+
+/// The best instruction set that this machine runs and HEDDLE_ISA (base, v3 or v4 in the environment) allows. Where that asks
+/// for more than the machine has, a line on standard error says so, once. Error for another value.
 Isa best_isa();
 const char* name_of(Isa);
 

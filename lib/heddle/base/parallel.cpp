@@ -1,18 +1,21 @@
 #include "heddle/base/parallel.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/chunk.hpp"
+#include "heddle/base/cores.hpp"
+#include "heddle/base/fork.hpp"
+#include "heddle/base/threads.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -61,34 +64,31 @@ struct Job {
 
 class Pool {
  public:
-  explicit Pool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
-  }
+  Pool(int threads, std::string_view where)
+      : size_(threads),
+        workers_(detail::start_threads(where, threads - 1, [this](int i) { work(i + 1); }, [this] { stop(); })) {}
   ~Pool() {
-    {
-      std::lock_guard lock(mutex_);
-      stop_ = true;
-      generation_.fetch_add(1);
-    }
-    wake_.notify_all();
+    stop();
     for (auto& worker : workers_) worker.join();
   }
-  int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   void run(const Job& job) {
-    const bool alone = job.chunks == 1 || workers_.empty();
+    const bool alone = job.chunks == 1 || size_ == 1;
     {
       std::lock_guard lock(mutex_);
       job_ = job;
       next_.store(0, std::memory_order_relaxed);
       error_ = nullptr;
       if (!alone) {
-        busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+        busy_.store(size_ - 1, std::memory_order_relaxed);
         generation_.fetch_add(1, std::memory_order_release);
       }
     }
     if (!alone && sleeping_.load() > 0) wake_.notify_all();
     drain(0);
+    if (!alone)
+      check(made_in_ == detail::fork_generation(), "parallel",
+            "expected a loop to end in the process that began it, got a fork() within one of its chunks");
     for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
       if (spin < 4000) {
         relax();
@@ -101,6 +101,15 @@ class Pool {
   }
 
  private:
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+      generation_.fetch_add(1);
+    }
+    wake_.notify_all();
+  }
+
   void drain(int worker) {
     current_worker = worker;
     FlushDenormals flush;
@@ -135,7 +144,6 @@ class Pool {
     }
   }
 
-  std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::atomic<unsigned> generation_{0};
@@ -145,37 +153,61 @@ class Pool {
   Job job_;
   std::exception_ptr error_;
   bool stop_ = false;
+  const int made_in_ = detail::fork_generation();
+  const int size_;
+  std::vector<std::thread> workers_;  // last: they use the rest
 };
-
-int available_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
-}
 
 // One caller at a time: several threads of a program may run kernels, and take turns.
 struct Shared {
   std::mutex turn;
-  std::unique_ptr<Pool> pool;
-  std::atomic<int> threads{available_cores()};
+  std::unique_ptr<Pool> pool;  // made by the first work
+  std::atomic<int> threads;
+  const int made_in = detail::fork_generation();
+  Shared* before;  // of the process that this one was forked off, whose threads are not here: left alone, and reachable
 };
+
+constinit std::atomic<Shared*> present{nullptr};
+
+// This process's; never destroyed, since destructors of static objects and detached threads may still come.
 Shared& shared() {
-  static Shared instance;
-  return instance;
+  Shared* known = present.load(std::memory_order_acquire);
+  if (known && known->made_in == detail::fork_generation()) return *known;
+  const int threads = known ? known->threads.load() : detail::available_cores();
+  std::unique_ptr<Shared> fresh(new Shared{.turn = {}, .pool = {}, .threads{threads}, .before = known});
+  if (present.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+  return *known;
 }
+
+// At exit, or where a plug-in is unloaded, no thread may stay behind in code that goes. Work that comes later starts others.
+struct StopAtExit {
+  ~StopAtExit() {
+    Shared* const known = present.load(std::memory_order_acquire);
+    if (!known || known->made_in != detail::fork_generation() || current_worker >= 0) return;
+    std::unique_lock lock(known->turn, std::try_to_lock);
+    if (lock) known->pool.reset();
+  }
+} stop_at_exit;
 
 }  // namespace
 
 void set_num_threads(int threads) {
-  check(threads >= 0, "set_num_threads", "expected 0 (one a core) or more, got {}", threads);
-  check(current_worker < 0, "set_num_threads", "expected a call from outside parallel work");
+  constexpr std::string_view where = "set_num_threads";
+  const int most = max_num_threads();
+  check(threads >= 0 && threads <= most, where, "expected from 0 (one a core) to {} threads, got {}", most, threads);
+  check(current_worker < 0, where, "expected a call from outside parallel work");
+  const int count = threads == 0 ? detail::available_cores() : threads;
   auto& s = shared();
   std::lock_guard lock(s.turn);
-  s.pool.reset();
-  s.threads = threads == 0 ? available_cores() : threads;
+  if (s.pool && s.threads == count) return;
+  auto pool = std::make_unique<Pool>(count, where);  // the former one stays where this fails
+  s.pool = std::move(pool);
+  s.threads = count;
 }
 
 int get_num_threads() { return shared().threads; }
+
+int max_num_threads() { return std::max(64, 4 * detail::affinity_cores()); }
 
 bool detail::in_chunk() { return current_worker >= 0; }
 
@@ -187,7 +219,7 @@ void detail::run_chunks(std::int64_t chunks, ChunkFunction function, void* conte
   }
   auto& s = shared();
   std::lock_guard lock(s.turn);
-  if (!s.pool) s.pool = std::make_unique<Pool>(s.threads);
+  if (!s.pool) s.pool = std::make_unique<Pool>(s.threads, "parallel");
   s.pool->run({function, context, chunks});
 }
 

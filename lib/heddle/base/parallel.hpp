@@ -3,6 +3,10 @@
 // The partition into chunks depends on the problem alone, never on the number of threads: a kernel that reduces writes
 // one partial result per chunk and adds them in chunk order, and so gives the same bits on any number of threads. Workers
 // spin briefly for the next job, then sleep, so that a busy machine is not slowed by waiting ones.
+//
+// The pool is there for as long as the process: destructors of static objects and threads that still run at exit may use it.
+// A child that fork() made gets a pool of its own with its first parallel work. One that was forked within a chunk has half of
+// the loop's threads missing: it may exec or _exit, and gets an Error where it leaves the loop.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +18,16 @@
 HD_API_BEGIN
 namespace heddle {
 
-/// Threads that kernels use from now on; 0 means one for each core this process may run on. Waits for running work.
+/// Threads that kernels use from now on, which are started here; 0 means one for each core that this process may use: those of its
+/// affinity mask, or its cgroup's CPU quota, rounded up, where that is less. Waits for running work. Error for less than 0 or more
+/// than max_num_threads(), within parallel work, and where the system starts no more threads; the number then stays what it was.
 void set_num_threads(int threads);
+/// At first as after set_num_threads(0). These threads are started by the first parallel work, which fails with an Error where
+/// the system has no more; fewer may be asked for then.
 int get_num_threads();
+/// The most that set_num_threads() takes: 4 for each core of the affinity mask, and at least 64. Results do not depend on the
+/// number, so more would only cost memory.
+int max_num_threads();
 
 namespace detail {
 using ChunkFunction = void (*)(void* context, std::int64_t chunk, int worker);

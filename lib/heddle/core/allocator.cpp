@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/chunk.hpp"
+#include "heddle/base/fork.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/core/backend.hpp"
 #include "heddle/core/recording.hpp"
 
@@ -18,6 +23,7 @@ namespace heddle {
 namespace {
 
 constexpr std::size_t granule = 512;
+constexpr std::size_t most_bytes = std::numeric_limits<std::ptrdiff_t>::max() - 2 * granule;  // what an address can tell apart
 constexpr std::size_t least_waste = 64 << 10, least_part = 256 << 10;
 
 std::atomic<bool> poison = [] {
@@ -30,15 +36,19 @@ thread_local int current_pool = 0;
 
 struct Block;
 using Cache = std::multimap<std::size_t, Block*>;  // free blocks by size
+using InUse = std::unordered_map<void*, Block*>;
 
-// What the system granted in one piece may be cut into blocks, which know their neighbours.
+// What the system granted in one piece may be cut into blocks, which know their neighbours. A block brings its own nodes of the
+// two maps, one of which it stands in: so freeing memory takes none, and cannot fail.
 struct Block {
-  char* memory;
-  std::size_t size;
-  int pool;
+  char* memory = nullptr;
+  std::size_t size = 0;
+  int pool = 0;
   Block *before = nullptr, *after = nullptr;
   bool free = false;
-  Cache::iterator place{};  // while it is free
+  Cache::iterator place{};       // while it is free
+  Cache::node_type free_node{};  // while it is not
+  InUse::node_type use_node{};   // while it is not in use
 };
 
 // Freed blocks wait in a map by size. A request takes the smallest that serves it, unless that would waste more than an
@@ -57,28 +67,24 @@ class CachingAllocator {
 
   void* allocate(std::size_t bytes) {
     if (bytes == 0) return nullptr;
+    check(bytes <= most_bytes, "allocator", "expected at most {} bytes, got {}", most_bytes, bytes);
     const std::size_t size = (bytes + granule - 1) / granule * granule;
     std::lock_guard lock(mutex_);
-    const bool may_cut = size >= least_part && !detail::in_chunk();
-    Block* block = take_cached(size, may_cut);
-    if (!block) block = take_fresh(size);
-    in_use_.emplace(block->memory, block);
-    stats_.allocated += block->size;
-    stats_.peak_allocated = std::max(stats_.peak_allocated, stats_.allocated);
-    total_allocated_ += size;
-    ++stats_.allocations;
-    if (poison.load(std::memory_order_relaxed)) backend::fill_bytes(device_, block->memory, 0xFF, size);
-    return block->memory;
+    try {
+      return serve(size);
+    } catch (const std::bad_alloc&) {  // for the lists
+    }
+    release_cached();
+    try {
+      return serve(size);
+    } catch (const std::bad_alloc&) {
+      detail::out_of_memory("allocator");
+    }
   }
 
   void deallocate(void* memory) noexcept {
     std::lock_guard lock(mutex_);
-    Block* block = in_use_.extract(memory).mapped();
-    stats_.allocated -= block->size;
-    if (!pools_.contains(block->pool)) block->pool = 0;
-    if (joins(block->before, block)) block = join(block->before, block);
-    if (joins(block->after, block)) block = join(block, block->after);
-    put(block);
+    give_back(in_use_.find(memory));
   }
 
   int open_pool() {
@@ -113,18 +119,67 @@ class CachingAllocator {
 
  private:
   // The free blocks of a pool, or everybody's.
-  Cache& cache(int pool) {
+  Cache& cache(int pool) noexcept {
+    if (pool == 0) return cached_;
     const auto own = pools_.find(pool);
     return own == pools_.end() ? cached_ : own->second;
   }
 
-  void put(Block* block) {
-    block->free = true;
-    block->place = cache(block->pool).emplace(block->size, block);
+  // A block that stands in no map yet.
+  std::unique_ptr<Block> make_block() {
+    auto block = std::make_unique<Block>();
+    block->use_node = in_use_.extract(in_use_.emplace(nullptr, block.get()).first);
+    Cache one;
+    block->free_node = one.extract(one.emplace(0, block.get()));
+    return block;
   }
-  void take(Block* block) {
+
+  void put(Block* block) noexcept {
+    block->free = true;
+    block->free_node.key() = block->size;
+    block->place = cache(block->pool).insert(std::move(block->free_node));
+  }
+  void take(Block* block) noexcept {
     block->free = false;
-    cache(block->pool).erase(block->place);
+    block->free_node = cache(block->pool).extract(block->place);
+  }
+
+  void* serve(std::size_t size) {
+    const bool may_cut = size >= least_part && !detail::in_chunk();
+    Block* block = take_cached(size, may_cut);
+    if (!block) block = take_fresh(size);
+    block->use_node.key() = block->memory;
+    try {
+      in_use_.insert(std::move(block->use_node));
+    } catch (...) {  // no room for more places
+      put(block);
+      throw;
+    }
+    stats_.allocated += block->size;
+    stats_.peak_allocated = std::max(stats_.peak_allocated, stats_.allocated);
+    total_allocated_ += size;
+    ++stats_.allocations;
+    if (poison.load(std::memory_order_relaxed)) fill(block, size);
+    return block->memory;
+  }
+
+  void fill(Block* block, std::size_t size) {
+    try {
+      backend::fill_bytes(device_, block->memory, 0xFF, size);
+    } catch (...) {
+      give_back(in_use_.find(block->memory));
+      throw;
+    }
+  }
+
+  void give_back(InUse::iterator place) noexcept {
+    Block* block = place->second;
+    block->use_node = in_use_.extract(place);
+    stats_.allocated -= block->size;
+    if (block->pool != 0 && !pools_.contains(block->pool)) block->pool = 0;
+    if (joins(block->before, block)) block = join(block->before, block);
+    if (joins(block->after, block)) block = join(block, block->after);
+    put(block);
   }
 
   // Whether a block that becomes free and this neighbour become one.
@@ -132,7 +187,7 @@ class CachingAllocator {
     return neighbour && neighbour->free && neighbour->pool == block->pool;
   }
   // Two neighbours, of which the one that waits no longer does.
-  Block* join(Block* first, Block* second) {
+  Block* join(Block* first, Block* second) noexcept {
     take(first->free ? first : second);
     first->size += second->size;
     first->after = second->after;
@@ -140,9 +195,13 @@ class CachingAllocator {
     delete second;
     return first;
   }
-  // Leaves what is beyond `size` to others.
-  void cut(Block* block, std::size_t size) {
-    auto* const rest = new Block{block->memory + size, block->size - size, block->pool, block, block->after};
+  // Leaves what is beyond `size` to others: to `rest`.
+  void cut(Block* block, std::size_t size, Block* rest) noexcept {
+    rest->memory = block->memory + size;
+    rest->size = block->size - size;
+    rest->pool = block->pool;
+    rest->before = block;
+    rest->after = block->after;
     if (rest->after) rest->after->before = rest;
     block->after = rest;
     block->size = size;
@@ -156,26 +215,35 @@ class CachingAllocator {
     if (!fits && may_cut) found = cached.lower_bound(size + least_part);
     if (found == cached.end() || (!fits && !may_cut)) return nullptr;
     Block* const block = found->second;
+    std::unique_ptr<Block> rest = fits ? nullptr : make_block();  // before anything changes
     take(block);
-    if (!fits) cut(block, size);
+    if (rest) cut(block, size, rest.release());
     return block;
   }
 
   Block* take_fresh(std::size_t size) {
+    std::unique_ptr<Block> block = make_block();
     void* memory = backend::system_allocate(device_, size);
     if (!memory && !cached_.empty()) {
       release_cached();
       memory = backend::system_allocate(device_, size);
     }
-    check(memory != nullptr, "allocator", "expected {} bytes of memory on {}, got none: {}", size, device_, held());
+    if (!memory) refuse(size);
     stats_.reserved += size;
     stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
     ++stats_.system_allocations;
-    return new Block{static_cast<char*>(memory), size, pools_.contains(current_pool) ? current_pool : 0};
+    block->memory = static_cast<char*>(memory);
+    block->size = size;
+    block->pool = pools_.contains(current_pool) ? current_pool : 0;
+    return block.release();
+  }
+
+  [[noreturn]] void refuse(std::size_t size) const {
+    fail("allocator", strings::format("expected {} bytes of memory on {}, got none: {}", size, device_, held()));
   }
 
   // What is cut can be given back only when all of it is free.
-  void release_cached() {
+  void release_cached() noexcept {
     for (auto at = cached_.begin(); at != cached_.end();) {
       const Block* block = at->second;
       if (block->before || block->after) {
@@ -202,7 +270,7 @@ class CachingAllocator {
   }
 
   Device device_;
-  std::mutex mutex_;
+  detail::ForkMutex mutex_;
   Cache cached_;
   std::map<int, Cache> pools_;
   int last_pool_ = 0;
@@ -217,7 +285,7 @@ CachingAllocator& allocator(Device device) {
     static auto& host = *new CachingAllocator(cpu);
     return host;
   }
-  static std::mutex mutex;
+  static detail::ForkMutex mutex;
   static auto& gpus = *new std::map<int, CachingAllocator*>;
   std::lock_guard lock(mutex);
   auto& slot = gpus[device.index];

@@ -7,11 +7,9 @@ namespace {
 
 thread_local constinit Watch* first = nullptr;
 
-// Apart from `first`, since a shared_ptr's destructor makes each access a call.
-std::shared_ptr<const Label>& innermost() {
-  thread_local std::shared_ptr<const Label> label;
-  return label;
-}
+// A pointer, not the label: a thread's variable with a destructor takes memory where it is first met, and the C library ends the
+// program where there is none.
+thread_local constinit const Scope* innermost = nullptr;
 
 }  // namespace
 
@@ -35,11 +33,13 @@ bool observed() {
 Scope::Scope(std::string_view name, std::string_view kind, const Tensor& input) {
   if (!observed()) return;
   label_ = std::make_shared<const Label>(Label{std::string(name), std::string(kind)});
-  outer_ = std::exchange(innermost(), label_);
+  outer_ = std::exchange(innermost, this);
+  Watch* w = first;
   try {
-    for (Watch* w = first; w; w = w->next_) w->observer_.enter(*label_, input);
+    for (; w; w = w->next_) w->observer_.enter(*label_, input);
   } catch (...) {
-    innermost() = outer_;
+    for (Watch* entered = first; entered != w; entered = entered->next_) entered->observer_.leave(*label_);
+    innermost = outer_;
     throw;
   }
 }
@@ -47,7 +47,7 @@ Scope::Scope(std::string_view name, std::string_view kind, const Tensor& input) 
 Scope::~Scope() {
   if (!label_) return;
   for (Watch* w = first; w; w = w->next_) w->observer_.leave(*label_);
-  innermost() = std::move(outer_);
+  innermost = outer_;
 }
 
 Tensor Scope::output(Tensor y) const {
@@ -57,7 +57,7 @@ Tensor Scope::output(Tensor y) const {
 }
 
 std::shared_ptr<const Label> Scope::current() {
-  return observed() ? innermost() : nullptr;
+  return observed() && innermost ? innermost->label_ : nullptr;
 }
 
 BackwardScope::BackwardScope(std::string_view op, const Label* label, const Tensor& dy) : op_(op), label_(label) {

@@ -70,7 +70,8 @@ class Scope {
   static std::shared_ptr<const Label> current();
 
  private:
-  std::shared_ptr<const Label> label_, outer_;  // null where nobody watches
+  std::shared_ptr<const Label> label_;  // null where nobody watches
+  const Scope* outer_ = nullptr;
 };
 
 /// One op on its way back. For autograd.

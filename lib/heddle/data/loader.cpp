@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
-#include <map>
+#include <functional>
 #include <mutex>
 #include <numeric>
 #include <thread>
+#include <utility>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/fork.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/base/parallel.hpp"
+#include "heddle/base/threads.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/core/random.hpp"
 
@@ -31,51 +35,109 @@ Tensor order_of(const ImageDataset& dataset, const DataLoaderOptions& options, s
 
 namespace detail {
 
-// The batches [first, end) of one epoch. Without workers next() makes them; with workers these do, each taking the next
-// number nobody has, as far ahead of the reader as `prefetch` allows, and next() waits for its number's turn.
-class BatchSource {
+// Threads that make batches, each taking the next number that no other has, as far ahead of the reader as there is room for
+// batches that wait. A batch's place is there before it is made: a worker that has one puts it down without fail.
+class Crew {
  public:
-  BatchSource(ImageDataset dataset, DataLoaderOptions options, std::uint64_t epoch, std::int64_t first, std::int64_t end)
-      : dataset_(std::move(dataset)), options_(std::move(options)), epoch_(epoch), to_make_(first), to_take_(first), end_(end) {
-    order_ = order_of(dataset_, options_, epoch);
-    const int workers = dataset_.device().is_cpu() ? options_.workers : 0;
-    for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
+  using Make = std::function<Batch(std::int64_t)>;
+  Crew(int workers, std::int64_t places, std::int64_t first, std::int64_t end, Make make)
+      : make_(std::move(make)), places_(static_cast<std::size_t>(std::clamp<std::int64_t>(places, 1, std::max<std::int64_t>(1, end - first)))),
+        to_make_(first), to_take_(first), end_(end),
+        threads_(heddle::detail::start_threads("DataLoader", workers, [this](int) { work(); }, [this] { stop(); })) {}
+  ~Crew() {
+    stop();
+    for (auto& thread : threads_) thread.join();
+  }
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  /// Waits for the next batch.
+  Batch take() {
+    std::unique_lock lock(mutex_);
+    Place& place = place_of(to_take_);
+    made_.wait(lock, [&] { return place.full; });
+    Place taken = std::exchange(place, {});
+    ++to_take_;
+    lock.unlock();
+    room_.notify_one();
+    if (taken.error) std::rethrow_exception(taken.error);
+    return std::move(taken.batch);
   }
 
-  ~BatchSource() {
+ private:
+  struct Place {
+    Batch batch;
+    std::exception_ptr error;
+    bool full = false;
+  };
+  Place& place_of(std::int64_t number) { return places_[static_cast<std::size_t>(number) % places_.size()]; }
+
+  void stop() {
     {
       std::lock_guard lock(mutex_);
       end_ = 0;
     }
     room_.notify_all();
-    for (auto& worker : workers_) worker.join();
+  }
+
+  void work() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      room_.wait(lock, [&] { return to_make_ >= end_ || to_make_ - to_take_ < static_cast<std::int64_t>(places_.size()); });
+      if (to_make_ >= end_) return;
+      const std::int64_t number = to_make_++;
+      lock.unlock();
+      Place made;
+      try {
+        run_alone([&] { made.batch = make_(number); });
+      } catch (...) {
+        made.error = std::current_exception();
+      }
+      made.full = true;
+      lock.lock();
+      place_of(number) = std::move(made);
+      lock.unlock();
+      made_.notify_one();
+    }
+  }
+
+  const Make make_;
+  std::mutex mutex_;
+  std::condition_variable room_, made_;
+  std::vector<Place> places_;
+  std::int64_t to_make_, to_take_, end_;
+  std::vector<std::thread> threads_;  // last: they use the rest
+};
+
+// The batches [first, end) of one epoch. Without workers next() makes them; so it does in a child of fork(), where the workers are
+// not: what they share with the parent's is left alone there.
+class BatchSource {
+ public:
+  BatchSource(ImageDataset dataset, DataLoaderOptions options, std::uint64_t epoch, std::int64_t first, std::int64_t end)
+      : dataset_(std::move(dataset)), options_(std::move(options)), epoch_(epoch), to_take_(first), end_(end) {
+    order_ = order_of(dataset_, options_, epoch);
+    const int workers = dataset_.device().is_cpu() ? options_.workers : 0;
+    if (workers > 0)
+      crew_ = std::make_unique<Crew>(workers, options_.prefetch, first, end, [this](std::int64_t number) { return make(number); });
+  }
+  ~BatchSource() {
+    if (forked()) (void)crew_.release();
   }
 
   /// False at the end.
   bool next(Batch& batch) {
     if (to_take_ >= end_) return false;
-    if (workers_.empty()) {
+    if (crew_ && !forked()) {
+      ++to_take_;  // also where it failed: it is not made again
+      batch = crew_->take();
+    } else {
       batch = make(to_take_);
       ++to_take_;
-      return true;
     }
-    std::unique_lock lock(mutex_);
-    made_.wait(lock, [&] { return ready_.contains(to_take_); });
-    Made made = std::move(ready_.extract(to_take_).mapped());
-    ++to_take_;
-    lock.unlock();
-    room_.notify_one();
-    if (made.error) std::rethrow_exception(made.error);
-    batch = std::move(made.batch);
     return true;
   }
 
  private:
-  struct Made {
-    Batch batch;
-    std::exception_ptr error;
-  };
-
   Batch make(std::int64_t number) const {
     const std::int64_t begin = number * options_.batch_size;
     const std::int64_t count = std::min(options_.batch_size, dataset_.size() - begin);
@@ -86,36 +148,15 @@ class BatchSource {
     return batch;
   }
 
-  void work() {
-    for (;;) {
-      std::unique_lock lock(mutex_);
-      room_.wait(lock, [&] { return to_make_ >= end_ || to_make_ < to_take_ + options_.prefetch; });
-      if (to_make_ >= end_) return;
-      const std::int64_t number = to_make_++;
-      lock.unlock();
-      Made made;
-      try {
-        run_alone([&] { made.batch = make(number); });
-      } catch (...) {
-        made.error = std::current_exception();
-      }
-      lock.lock();
-      ready_.emplace(number, std::move(made));
-      lock.unlock();
-      made_.notify_one();
-    }
-  }
+  bool forked() const { return made_in_ != heddle::detail::fork_generation(); }
 
   const ImageDataset dataset_;
   const DataLoaderOptions options_;
   const std::uint64_t epoch_;
   Tensor order_;  // int64 [N] on the data set's device
-
-  std::mutex mutex_;
-  std::condition_variable room_, made_;
-  std::int64_t to_make_, to_take_, end_;
-  std::map<std::int64_t, Made> ready_;
-  std::vector<std::thread> workers_;
+  std::int64_t to_take_, end_;
+  const int made_in_ = heddle::detail::fork_generation();
+  std::unique_ptr<Crew> crew_;  // last: it uses the rest
 };
 
 }  // namespace detail
@@ -129,10 +170,12 @@ Epoch::Iterator Epoch::begin() {
   return Iterator(this);
 }
 
-void Epoch::advance() {
+void Epoch::advance() try {
   const Scope scope("data");
   current_ = {};  // its memory serves the next batch
   done_ = !source_->next(current_);
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("DataLoader", "a batch");
 }
 
 DataLoader::DataLoader(ImageDataset dataset, DataLoaderOptions options)
@@ -140,7 +183,8 @@ DataLoader::DataLoader(ImageDataset dataset, DataLoaderOptions options)
   constexpr std::string_view where = "DataLoader";
   check(dataset_.size() > 0, where, "expected at least one image, got none");
   check(options_.batch_size >= 1, where, "expected a batch_size of 1 or more, got {}", options_.batch_size);
-  check(options_.workers >= 0, where, "expected 0 or more workers, got {}", options_.workers);
+  const int most = max_num_threads();
+  check(options_.workers >= 0 && options_.workers <= most, where, "expected from 0 to {} workers, got {}", most, options_.workers);
   check(options_.prefetch >= 1, where, "expected a prefetch of 1 or more, got {}", options_.prefetch);
   check(options_.dtype == float32 || options_.dtype == bfloat16, where, "expected images of float32 or bfloat16, got {}",
         name_of(options_.dtype));
@@ -156,10 +200,12 @@ Tensor DataLoader::order(std::uint64_t epoch) const {
   return order_of(dataset_, options_, epoch);
 }
 
-Epoch DataLoader::epoch(std::uint64_t epoch, std::int64_t first_batch) const {
+Epoch DataLoader::epoch(std::uint64_t epoch, std::int64_t first_batch) const try {
   check(first_batch >= 0 && first_batch <= size(), "DataLoader.epoch", "expected a first batch from 0 to {}, got {}", size(),
         first_batch);
   return Epoch(std::make_unique<detail::BatchSource>(dataset_, options_, epoch, first_batch, size()));
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("DataLoader", "an epoch");
 }
 
 }  // namespace heddle::data

@@ -91,7 +91,7 @@ class Epoch {
 
 class DataLoader {
  public:
-  /// Error for an empty data set, a batch size below 1, fewer than 0 workers, a prefetch below 1 or another dtype.
+  /// Error for an empty data set, a batch size below 1, fewer than 0 workers or more than max_num_threads(), a prefetch below 1 or another dtype.
   explicit DataLoader(ImageDataset dataset, DataLoaderOptions options = {});
 
   /// Batches an epoch.
@@ -101,7 +101,8 @@ class DataLoader {
   /// The images of one epoch in their order, int64 [N] on the data set's device.
   Tensor order(std::uint64_t epoch) const;
   /// The batches of one epoch from number first_batch on. Error unless 0 <= first_batch <= size(). Holds what it needs: it
-  /// may outlive the loader.
+  /// may outlive the loader. Error where the system starts no more threads for the workers. In a child of fork() batches that are
+  /// still to come are made without workers, and are the same.
   Epoch epoch(std::uint64_t epoch, std::int64_t first_batch = 0) const;
 
  private:

@@ -31,7 +31,8 @@ class Frozen {
  public:
   explicit Frozen(nn::Module& net) {
     for (Tensor& p : net.parameters())
-      if (p.requires_grad()) parameters_.push_back(p.requires_grad_(false));
+      if (p.requires_grad()) parameters_.push_back(p);
+    for (Tensor& p : parameters_) p.requires_grad_(false);  // once nothing can fail any more
   }
   ~Frozen() {
     for (Tensor& p : parameters_) p.requires_grad_();

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/base/json_memory.hpp"
 #include "heddle/core/backend.hpp"
 
 namespace heddle::debug {
@@ -61,6 +61,9 @@ std::int64_t Profiler::now() const {
 void Profiler::open(Kind kind, const Label& label, std::string_view op) {
   if (!open_.empty() && kind == Kind::scope) open_.back().parent = true;
   const std::int64_t begin = now();
+  // Room for every span that is open, since leave() must not fail.
+  const std::size_t ended = events_.size() + open_.size() + 1;
+  if (ended > events_.capacity()) events_.reserve(std::max(ended, 2 * events_.capacity()));
   open_.push_back({.kind = kind, .label = label, .op = std::string(op), .begin = begin, .end = begin});
 }
 
@@ -151,9 +154,8 @@ std::string Profile::str() const {
 }
 
 void Profiler::save_trace(const std::filesystem::path& path) const {
-  using Json = nlohmann::ordered_json;
   // https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU: complete events ("X"), microseconds.
-  Json list = Json::array();
+  OrderedJsonDocument list = OrderedJsonDocument::array();
   list.push_back({{"name", "process_name"}, {"ph", "M"}, {"pid", 1}, {"tid", 1}, {"args", {{"name", "heddle"}}}});
   list.push_back({{"name", "thread_name"}, {"ph", "M"}, {"pid", 1}, {"tid", 1}, {"args", {{"name", options_.device.str()}}}});
   const char* const categories[] = {"step", "forward", "backward"};
@@ -164,7 +166,7 @@ void Profiler::save_trace(const std::filesystem::path& path) const {
                    [](auto* a, auto* b) { return a->begin != b->begin ? a->begin < b->begin : a->end > b->end; });
   for (const Event* e : ordered) {
     const bool plain = e->kind == Kind::backward && e->label.str().empty();
-    Json event = {{"name", plain ? e->op : e->label.str()},
+    OrderedJsonDocument event = {{"name", plain ? e->op : e->label.str()},
                   {"cat", categories[static_cast<int>(e->kind)]},
                   {"ph", "X"},
                   {"pid", 1},
@@ -174,7 +176,7 @@ void Profiler::save_trace(const std::filesystem::path& path) const {
     if (e->kind == Kind::backward) event["args"] = {{"op", e->op}};
     list.push_back(std::move(event));
   }
-  write_file(path, Json{{"displayTimeUnit", "ms"}, {"traceEvents", list}}.dump(1) + "\n");
+  write_file(path, OrderedJsonDocument{{"displayTimeUnit", "ms"}, {"traceEvents", list}}.dump(1) + "\n");
 }
 
 }  // namespace heddle::debug

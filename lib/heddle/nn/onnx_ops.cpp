@@ -235,7 +235,7 @@ std::string axis(const TracedOp& op) {
 using Translation = void (*)(Graph&, const TracedOp&);
 
 const std::unordered_map<std::string_view, Translation>& translations() {
-  static const std::unordered_map<std::string_view, Translation> all = {
+  static const auto& all = *new std::unordered_map<std::string_view, Translation>{  // never destroyed, for threads at exit
       {"conv2d", conv2d},
       {"linear", linear},
       {"batch_norm", batch_norm},

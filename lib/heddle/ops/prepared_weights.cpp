@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "heddle/autograd/grad_mode.hpp"
+#include "heddle/base/fork.hpp"
 
 namespace heddle::detail {
 namespace {
@@ -20,11 +21,11 @@ bool same(const Tensor& a, const Tensor& b) {
 
 // What the last pass has used; a pass takes all of it, so that it is never shared.
 struct PreparedWeights::Left {
-  std::mutex mutex;
+  ForkMutex mutex;
   Entries entries;
 };
 PreparedWeights::Left& PreparedWeights::left() {
-  static Left instance;
+  static auto& instance = *new Left;  // never destroyed: threads may still compute while the program ends
   return instance;
 }
 
@@ -49,9 +50,10 @@ const void* PreparedWeights::get(const Tensor& weight, std::size_t bytes, const 
     const auto size = static_cast<std::int64_t>(bytes);
     if (!entry.made.defined() || entry.made.numel() != size || !same(entry.weight, weight)) {
       NoGradGuard guard;
-      entry.weight = weight.detach().clone();
-      entry.made = empty({size}, {.dtype = uint8});
-      make(entry.made.data<std::uint8_t>());
+      // Kept only once all of it is there: half of it would be taken for the whole by who asks next.
+      Entry fresh{.weight = weight.detach().clone(), .made = empty({size}, {.dtype = uint8})};
+      make(fresh.made.data<std::uint8_t>());
+      entry = std::move(fresh);
     }
     entry.current = true;
   }

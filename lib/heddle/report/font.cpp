@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <numbers>
 
 namespace heddle::report {
@@ -154,10 +155,10 @@ std::vector<std::vector<Point>> trace(std::string_view pen) {
 }  // namespace
 
 const Glyph& glyph_of(char32_t code_point) {
-  static const std::map<char32_t, Glyph> glyphs = [] {
-    std::map<char32_t, Glyph> all;
-    for (const auto& d : drawings) all[d.code_point] = {d.advance + spacing, trace(d.pen)};
-    return all;
+  static const auto& glyphs = *[] {  // never destroyed: a thread may still draw while the program ends
+    auto all = std::make_unique<std::map<char32_t, Glyph>>();
+    for (const auto& d : drawings) (*all)[d.code_point] = {d.advance + spacing, trace(d.pen)};
+    return all.release();
   }();
   const auto found = glyphs.find(code_point);
   return found != glyphs.end() ? found->second : glyphs.at(missing);

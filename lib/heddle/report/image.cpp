@@ -2,10 +2,58 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
+#include <new>
+#include <utility>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
+
+namespace {
+
+// The memory of an encoder that takes some piece by piece and does not look whether it got it: where there is no more, what it
+// has so far goes, and std::bad_alloc is thrown through it.
+class Arena {
+ public:
+  Arena() : outer_(std::exchange(current, this)) {}
+  ~Arena() {
+    while (last_) release(last_ + 1);
+    current = outer_;
+  }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  static void* grow(void* memory, std::size_t bytes) {
+    Piece* const old = memory ? static_cast<Piece*>(memory) - 1 : nullptr;
+    auto* const piece = static_cast<Piece*>(std::realloc(old, sizeof(Piece) + bytes));
+    if (!piece) throw std::bad_alloc();
+    if (!old) *piece = {.before = std::exchange(current->last_, piece)};
+    if (piece->after) piece->after->before = piece;
+    else current->last_ = piece;
+    if (piece->before) piece->before->after = piece;
+    return piece + 1;
+  }
+  static void release(void* memory) {
+    if (!memory) return;
+    Piece* const piece = static_cast<Piece*>(memory) - 1;
+    (piece->after ? piece->after->before : current->last_) = piece->before;
+    if (piece->before) piece->before->after = piece->after;
+    std::free(piece);
+  }
+
+ private:
+  struct alignas(std::max_align_t) Piece {
+    Piece *before = nullptr, *after = nullptr;
+  };
+  static thread_local constinit Arena* current;
+  Arena* outer_;
+  Piece* last_ = nullptr;
+};
+thread_local constinit Arena* Arena::current = nullptr;
+
+}  // namespace
 
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
@@ -16,6 +64,9 @@
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
+#define STBIW_MALLOC(bytes) Arena::grow(nullptr, static_cast<std::size_t>(bytes))
+#define STBIW_REALLOC(memory, bytes) Arena::grow(memory, static_cast<std::size_t>(bytes))
+#define STBIW_FREE(memory) Arena::release(memory)
 #include <stb/stb_image_write.h>
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
@@ -56,13 +107,15 @@ std::string encode_png(const Image& image) {
     }
     if (!seen_through) return encode_png(opaque);
   }
-  int size = 0;
-  unsigned char* const bytes = stbi_write_png_to_mem(image.pixels.data(), image.width * image.channels, image.width,
-                                                     image.height, image.channels, &size);
-  check(bytes != nullptr, "image", "expected memory for a PNG of {} x {}, got none", image.width, image.height);
-  std::string png(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-  STBIW_FREE(bytes);
-  return png;
+  try {
+    const Arena arena;
+    int size = 0;
+    const unsigned char* const bytes = stbi_write_png_to_mem(image.pixels.data(), image.width * image.channels, image.width,
+                                                             image.height, image.channels, &size);
+    if (bytes) return std::string(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  } catch (const std::bad_alloc&) {
+  }
+  fail("image", strings::format("expected memory for a PNG of {} x {}, got none", image.width, image.height));
 }
 
 void save_png(const std::filesystem::path& path, const Image& image) {

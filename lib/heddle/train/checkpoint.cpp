@@ -34,7 +34,7 @@ class NewFiles {
   ~NewFiles() {
     std::error_code ignored;
     if (!keep)
-      for (const auto& path : {model, state}) fs::remove(path, ignored);
+      for (const fs::path* path : {&model, &state}) fs::remove(*path, ignored);  // a copy would take memory
   }
   NewFiles(const NewFiles&) = delete;
   NewFiles& operator=(const NewFiles&) = delete;

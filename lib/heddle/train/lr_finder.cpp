@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::string_view where = "find_lr";
 
-// Everything that a training step changes, put back when this goes away.
+// Everything that a training step changes. It is put back by put_back(), or when this goes away because something failed; what
+// fails then too is left out, since the first failure is the one to report.
 class Restore {
  public:
   Restore(nn::Module& net, optim::Optimizer& optimizer)
@@ -28,10 +29,18 @@ class Restore {
     for (Tensor& p : parameters_) gradients_.push_back(p.grad().defined() ? empty_like(p).copy_(p.grad()) : Tensor{});
   }
   ~Restore() {
+    if (done_) return;
+    try {
+      put_back();
+    } catch (...) {
+    }
+  }
+  void put_back() {
+    default_generator() = generator_;
     for (auto& [value, copy] : values_) value.copy_(copy);
     for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set_grad(gradients_[i]);
     optimizer_.load_state_dict(state_);
-    default_generator() = generator_;
+    done_ = true;
   }
   Restore(const Restore&) = delete;
   Restore& operator=(const Restore&) = delete;
@@ -44,6 +53,7 @@ class Restore {
   optim::Optimizer& optimizer_;
   optim::StateDict state_;
   Generator generator_;
+  bool done_ = false;
   std::vector<Tensor> parameters_, gradients_;
   std::vector<std::pair<Tensor, Tensor>> values_;
 };
@@ -93,7 +103,7 @@ LRCurve find_lr(nn::Module& net, optim::Optimizer& optimizer, const data::DataLo
   check(options.steps >= 10, where, "expected 10 steps or more, got {}", options.steps);
   check(options.stop_factor > 1 && options.bandwidth > 0, where,
         "expected a stop_factor above 1 and a bandwidth above 0, got {} and {}", options.stop_factor, options.bandwidth);
-  const Restore restore(net, optimizer);
+  Restore restore(net, optimizer);
   const nn::ModeGuard mode(net, true);
   default_generator().manual_seed(options.seed);
   LRCurve curve;
@@ -122,6 +132,7 @@ LRCurve find_lr(nn::Module& net, optim::Optimizer& optimizer, const data::DataLo
     optimizer.step();
     return true;
   });
+  restore.put_back();
   analyse(curve, options.bandwidth);
   return curve;
 }
