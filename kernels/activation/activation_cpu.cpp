@@ -3,6 +3,7 @@
 // its random numbers (kernels/norm/dropout_cpu.hpp).
 #include <algorithm>
 
+#include "heddle/base/inline.hpp"
 #include "heddle/base/parallel.hpp"
 #include "kernels/activation/activation_functions.hpp"
 #include "kernels/norm/dropout_cpu.hpp"
@@ -15,7 +16,7 @@ constexpr std::int64_t block_size = 16384;
 template <class T> void forward(Stream, Activation a, std::int64_t count, const T* x, T slope, T* y) {
   visit(a, [&](auto f) {
     parallel_for(count, block_size, [&](std::int64_t begin, std::int64_t end) {
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t i = begin; i < end; ++i) y[i] = activate<decltype(f)::value>(x[i], slope);
     });
   });
@@ -24,7 +25,7 @@ template <class T> void forward(Stream, Activation a, std::int64_t count, const 
 template <class T> void backward(Stream, Activation a, std::int64_t count, const T* saved, const T* dy, T slope, T* dx) {
   visit(a, [&](auto f) {
     parallel_for(count, block_size, [&](std::int64_t begin, std::int64_t end) {
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * derivative<decltype(f)::value>(saved[i], slope);
     });
   });
@@ -38,7 +39,7 @@ template <class T> void dropout(Stream, std::int64_t planes, std::int64_t inner,
       for (std::int64_t at = begin; at < end; at += piece_size) {
         const int count = static_cast<int>(std::min<std::int64_t>(piece_size, end - at));
         const T* factor = factors.piece(at, count, buffer);
-#pragma GCC ivdep
+        HD_IVDEP
         for (int i = 0; i < count; ++i) y[at + i] = x[at + i] * factor[i];
       }
     });
@@ -48,7 +49,7 @@ template <class T> void dropout(Stream, std::int64_t planes, std::int64_t inner,
     PlaneFactors<T> plane_factors(factors);
     for (std::int64_t plane = begin; plane < end; ++plane) {
       const T factor = plane_factors[plane];
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t i = plane * inner; i < (plane + 1) * inner; ++i) y[i] = x[i] * factor;
     }
   });

@@ -72,7 +72,7 @@ void shift_scale_rotate(Image& image, const AugmentDraws& draws, const AugmentSt
       for (int c = 0; c < image.channels; ++c) {
         const float* from = image.plane(c);
         float* to = image.other + static_cast<std::int64_t>(c) * area + y * width + x0;
-#pragma GCC ivdep
+        HD_IVDEP
         for (int i = 0; i < n; ++i) {
           const float* p = from + at[i];
           to[i] = bilinear(p[0], p[right], p[below], p[below + right], fx[i], fy[i]);
@@ -100,7 +100,7 @@ void rotation(Image& image, const AugmentDraws& draws, const AugmentStep& step) 
         const float* from = image.plane(c);
         float* to = image.other + static_cast<std::int64_t>(c) * area + y * width + x0;
         const float fill = step.fill[c] * 255;
-#pragma GCC ivdep
+        HD_IVDEP
         for (int i = 0; i < n; ++i) {
           const float value = from[at[i]];
           to[i] = inside[i] ? value : fill;
@@ -182,7 +182,7 @@ void color_jitter(Image& image, const AugmentDraws& draws, const AugmentStep& st
     } else if (kind == 2 && step.c > 0 && image.channels == 3) {
       const float factor = draws.factor(3, step.c);
       float *r = image.plane(0), *g = image.plane(1), *b = image.plane(2);
-#pragma GCC ivdep
+      HD_IVDEP
       for (int p = 0; p < n; ++p) {
         const float part = (1 - factor) * grey(r[p], g[p], b[p]);
         r[p] = clip_byte(r[p] * factor + part);
@@ -192,7 +192,7 @@ void color_jitter(Image& image, const AugmentDraws& draws, const AugmentStep& st
     } else if (kind == 3 && step.d > 0 && image.channels == 3) {
       const float turns = draws.within(4, step.d);
       float *r = image.plane(0), *g = image.plane(1), *b = image.plane(2);
-#pragma GCC ivdep
+      HD_IVDEP
       for (int p = 0; p < n; ++p) turn_hue(r[p], g[p], b[p], turns);
     }
   }

@@ -3,6 +3,7 @@
 // The index space is collapsed (collapse.hpp) until its innermost dimension is as long as can be; rows along it run through
 // one of four vectorised loops, by whether each input advances by one element or stays (a broadcast), or through a strided
 // loop. Work is cut into ranges of `grain` output elements, whatever the shape. Bytes: 2 or 3 times count * sizeof(T).
+#include "heddle/base/inline.hpp"
 #include "heddle/base/isa.hpp"
 #include "heddle/base/parallel.hpp"
 #include "kernels/elementwise/collapse.hpp"
@@ -20,15 +21,15 @@ constexpr std::int64_t grain = 32768;
 template <class T, class F>
 void row(std::int64_t n, const T* a, std::int64_t stride_a, const T* b, std::int64_t stride_b, T* y, F f) {
   if (stride_a == 1 && stride_b == 1) {
-#pragma GCC ivdep
+    HD_IVDEP
     for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
   } else if (stride_a == 1 && stride_b == 0) {
     const T s = *b;
-#pragma GCC ivdep
+    HD_IVDEP
     for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], s);
   } else if (stride_a == 0 && stride_b == 1) {
     const T s = *a;
-#pragma GCC ivdep
+    HD_IVDEP
     for (std::int64_t i = 0; i < n; ++i) y[i] = f(s, b[i]);
   } else {
     for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i * stride_a], b[i * stride_b]);
@@ -56,7 +57,7 @@ void walk(const ElementShape& whole, const T* a, const T* b, T* y, F f) {
 template <class T, class F>
 void map(std::int64_t count, const T* x, T* y, F f) {
   parallel_for(count, grain, [=](std::int64_t begin, std::int64_t end) {
-#pragma GCC ivdep
+    HD_IVDEP
     for (std::int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
   });
 }
@@ -115,7 +116,7 @@ void scalar(Stream stream, Scalar op, std::int64_t count, const T* x, T s, T* y)
 template <class T>
 void add_scaled(Stream, std::int64_t count, const T* x, T s, T* y) {
   parallel_for(count, grain, [=](std::int64_t begin, std::int64_t end) {
-#pragma GCC ivdep
+    HD_IVDEP
     for (std::int64_t i = begin; i < end; ++i) y[i] = apply<Binary::add>(y[i], apply<Binary::mul>(s, x[i]));
   });
 }

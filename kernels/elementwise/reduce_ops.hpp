@@ -37,7 +37,7 @@ struct ExtremeOp {
                                                                    : std::numeric_limits<T>::infinity();
   template <class V>
   static HD_INLINE V combine(V a, V b) {
-    return (greatest ? b > a : b < a) | (b != b) ? b : a;
+    return ((greatest ? b > a : b < a) | (b != b)) ? b : a;
   }
 };
 

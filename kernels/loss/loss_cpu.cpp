@@ -2,6 +2,7 @@
 //
 // Losses are summed in double, one partial sum for each piece of `piece_of` rows, added in order. Bytes: cross-entropy reads
 // logits once and writes log-probabilities; its backward pass reads those and writes the gradient.
+#include "heddle/base/inline.hpp"
 #include "heddle/base/isa.hpp"
 #include "heddle/base/parallel.hpp"
 #include "kernels/loss/loss.hpp"
@@ -69,7 +70,7 @@ void softmax_backward(Stream, const SoftmaxShape& s, bool log, const T* y, const
                        sum[j] += log ? dy[k] : y[k] * dy[k];
                      }
                    for (std::int64_t c = 0; c < s.classes; ++c)
-#pragma GCC ivdep
+                     HD_IVDEP
                      for (std::int64_t j = 0; j < width; ++j) {
                        const std::int64_t k = at + c * s.inner + j;
                        dx[k] = log ? dy[k] - vector_exp(y[k]) * sum[j] : y[k] * (dy[k] - sum[j]);

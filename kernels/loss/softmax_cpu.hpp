@@ -28,11 +28,11 @@ void softmax_of_columns(std::int64_t classes, std::int64_t width, std::int64_t p
       for (std::int64_t j = 0; j < width; ++j) sum[j] += vector_exp(x[c * pitch + j] - most[j]);
     for (std::int64_t j = 0; j < width; ++j) sum[j] = vector_log(sum[j]);
     for (std::int64_t c = 0; c < classes; ++c)
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t j = 0; j < width; ++j) y[c * pitch + j] = (x[c * pitch + j] - most[j]) - sum[j];
   } else {
     for (std::int64_t c = 0; c < classes; ++c)
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t j = 0; j < width; ++j) {
         const T e = vector_exp(x[c * pitch + j] - most[j]);
         sum[j] += e;

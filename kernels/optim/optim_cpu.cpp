@@ -47,25 +47,25 @@ void sgd(Stream, int count, const ParameterSlice<T>* slices, const SgdOptions& g
     T* buffer = slice.state0;
     const T* gradient = slice.gradient;
     if (o.momentum == 0) {
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t i = begin; i < end; ++i) value[i] -= lr * (gradient[i] + decay * value[i]);
     } else if (o.first_step) {
       const T ahead = o.nesterov ? 1 + momentum : T{1};
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t i = begin; i < end; ++i) {
         const T g = gradient[i] + decay * value[i];
         buffer[i] = g;
         value[i] -= lr * (ahead * g);
       }
     } else if (o.nesterov) {
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t i = begin; i < end; ++i) {
         const T g = gradient[i] + decay * value[i], b = momentum * buffer[i] + fresh * g;
         buffer[i] = b;
         value[i] -= lr * (g + momentum * b);
       }
     } else {
-#pragma GCC ivdep
+      HD_IVDEP
       for (std::int64_t i = begin; i < end; ++i) {
         const T g = gradient[i] + decay * value[i], b = momentum * buffer[i] + fresh * g;
         buffer[i] = b;
@@ -90,7 +90,7 @@ void adam(Stream, int count, const ParameterSlice<T>* slices, const AdamOptions&
     T* first = slice.state0;
     T* second = slice.state1;
     const T* gradient = slice.gradient;
-#pragma GCC ivdep
+    HD_IVDEP
     for (std::int64_t i = begin; i < end; ++i) {
       const T g = gradient[i] + coupled * value[i];
       const T m = beta1 * first[i] + rest1 * g, v = beta2 * second[i] + rest2 * (g * g);

@@ -7,6 +7,10 @@
 #include "heddle/base/error.hpp"
 #include "heddle/base/format.hpp"
 
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0)
+#error "heddle looks for NaN and infinity: compile it without -ffast-math, -Ofast and -ffinite-math-only"
+#endif
+
 namespace heddle {
 
 /// Throws Error("[where] ...") unless `condition` holds; the message is formatted only then, and only then do shapes, devices

@@ -22,14 +22,16 @@ constexpr bool has(std::uint64_t word, std::initializer_list<int> bits) {
 }
 
 Isa chosen_isa() {
-  const Isa machine = isa_of(cpu_features());
+  const Isa machine = best_built(isa_of(cpu_features()));
   const char* wanted = std::getenv("HEDDLE_ISA");
   if (!wanted || !*wanted) return machine;
   for (Isa isa : {Isa::base, Isa::v3, Isa::v4})
     if (std::string_view(wanted) == name_of(isa)) {
-      if (isa > machine)
-        strings::print(stderr, "[HEDDLE_ISA] expected an instruction set that this machine has, got {}: running {}\n", wanted, name_of(machine));
-      return std::min(isa, machine);
+      const Isa chosen = best_built(std::min(isa, machine));
+      if (chosen != isa)
+        strings::print(stderr, "[HEDDLE_ISA] expected an instruction set that this machine has, and this build, got {}: running {}\n", wanted,
+                       name_of(chosen));
+      return chosen;
     }
   fail("HEDDLE_ISA", strings::format("expected base, v3 or v4, got '{}'", wanted));
 }

@@ -29,8 +29,19 @@ CpuFeatures cpu_features();
 /// x86-64-v3 holds LZCNT, MOVBE and F16C as well as AVX2.
 Isa isa_of(const CpuFeatures&);
 
-/// The best instruction set that this machine runs and HEDDLE_ISA (base, v3 or v4 in the environment) allows. Where that asks
-/// for more than the machine has, a line on standard error says so, once. Error for another value.
+/// `isa`, or the next lower one whose kernels this build has: CMake's HEDDLE_ISAS may leave out v3 and v4.
+constexpr Isa best_built(Isa isa) {
+#if defined(HEDDLE_WITHOUT_V4)
+  if (isa == Isa::v4) isa = Isa::v3;
+#endif
+#if defined(HEDDLE_WITHOUT_V3)
+  if (isa == Isa::v3) isa = Isa::base;
+#endif
+  return isa;
+}
+
+/// The best instruction set that this machine runs, this build has and HEDDLE_ISA (base, v3 or v4 in the environment) allows.
+/// Where that asks for more, a line on standard error says so, once. Error for another value.
 Isa best_isa();
 const char* name_of(Isa);
 
@@ -51,11 +62,13 @@ template <Isa isa, class Table> struct CpuTable {
 /// The table for best_isa().
 template <class Table> const Table& cpu_table(Variant variant) {
 #if defined(__x86_64__)
-  switch (best_isa()) {
-    case Isa::v4: return CpuTable<Isa::v4, Table>::get(variant);
-    case Isa::v3: return CpuTable<Isa::v3, Table>::get(variant);
-    default: break;
-  }
+  [[maybe_unused]] const Isa isa = best_isa();
+#if !defined(HEDDLE_WITHOUT_V4)
+  if (isa == Isa::v4) return CpuTable<Isa::v4, Table>::get(variant);
+#endif
+#if !defined(HEDDLE_WITHOUT_V3)
+  if (isa == Isa::v3) return CpuTable<Isa::v3, Table>::get(variant);
+#endif
 #endif
   return CpuTable<Isa::base, Table>::get(variant);
 }

@@ -18,6 +18,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // C++20 has this by itself, clang before 17 has not
 
 void set_fill(AugmentStep& step, const Rgb& fill) {
   std::copy(fill.begin(), fill.end(), step.fill);
