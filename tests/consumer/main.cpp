@@ -32,6 +32,8 @@ int main() {
     if (step == 0) first = last;
   }
   std::printf("loss %.4f at first, %.4f at last\n", first, last);
+  // The compiler options of a project around heddle must not blind it to what is not a number.
+  if (heddle::debug::all_finite(heddle::zeros({3}) / heddle::zeros({3}))) return 1;
   try {
     net(heddle::randn({8, 3, 6, 6}));
   } catch (const heddle::Error& error) {

@@ -29,7 +29,7 @@ Isa chosen_isa() {
     if (std::string_view(wanted) == name_of(isa)) {
       const Isa chosen = best_built(std::min(isa, machine));
       if (chosen != isa)
-        strings::print(stderr, "[HEDDLE_ISA] expected an instruction set that this machine has, and this build, got {}: running {}\n", wanted,
+        strings::print(stderr, "[HEDDLE_ISA] expected an instruction set of this build that this machine has, got {}: running {}\n", wanted,
                        name_of(chosen));
       return chosen;
     }
