@@ -11,10 +11,10 @@ set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$project/examples/setup.sh"
 
-build=$project/build/release
+build=$(heddle_build_folder release)
 
 build_program() {
-  cmake -S "$project" --preset release -DHEDDLE_BUILD_TESTS=OFF &&
+  cmake -S "$project" -B "$build" --preset release -DHEDDLE_BUILD_TESTS=OFF &&
     cmake --build "$build" --target cifar10 -j "$(heddle_jobs)"
 }
 

@@ -4,6 +4,7 @@
 #
 #   heddle_require PACKAGE...   makes sure that these are there, named as Debian's packages
 #   heddle_want PACKAGE...      installs these where that can be done, and goes without them otherwise
+#   heddle_build_folder KIND    prints where a build of this kind (release, quick) is kept, see docs/environment.md
 #   heddle_jobs                 prints how many compilers to run at once
 #   heddle_cuda_architecture    has nvcc, where there is one, compile for this machine alone
 
@@ -80,6 +81,19 @@ heddle_require() {
   if [ "$(printf '%s\n' 3.25 "$version" | sort -V | head -n 1)" != 3.25 ]; then
     echo "Expected cmake 3.25 or later, got $version; see https://cmake.org/download for a newer one." >&2
     return 1
+  fi
+}
+
+# build/KIND in the project; where that cannot be written, a folder of the user's cache, one for each place of the project.
+heddle_build_folder() {
+  local here
+  here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+  if [ -n "${HEDDLE_BUILD_DIR:-}" ]; then
+    case $HEDDLE_BUILD_DIR in /*) echo "$HEDDLE_BUILD_DIR/$1" ;; *) echo "$PWD/$HEDDLE_BUILD_DIR/$1" ;; esac
+  elif { [ -d "$here/build/$1" ] && [ -w "$here/build/$1" ]; } || { [ ! -e "$here/build" ] && [ -w "$here" ]; } || [ -w "$here/build" ]; then
+    echo "$here/build/$1"
+  else
+    echo "${XDG_CACHE_HOME:-$HOME/.cache}/heddle/$(printf %s "$here" | cksum | cut -d ' ' -f 1)/$1"
   fi
 }
 
