@@ -157,7 +157,7 @@ TEST_CASE("a child of fork() finds the allocator whole, whatever other threads w
 
 // Sanitizers take terabytes of addresses for themselves.
 #if !defined(__SANITIZE_ADDRESS__)
-TEST_CASE("where memory ends, the cache goes first, then an Error comes, and all is as before", "[allocator]") {
+TEST_CASE("where memory ends, the cache goes first, then an Error comes, and all is as before", "[allocator][unsanitized]") {
   CHECK(in_child([] {
           const auto megabytes = [](std::int64_t count) { return empty({count << 20}, {.dtype = uint8}); };
           empty_cache();
