@@ -21,7 +21,7 @@ struct Sizes : Members {
   std::string path;
 
   void visit(Module& m, std::size_t size) {
-    const std::size_t known = size ? size : detail::noted_size(&m);
+    const std::size_t known = size ? size : internal::noted_size(&m);
     if (!bytes.emplace(&m, known).second) return;
     order.emplace_back(path, &m);
     m.members(*this);
@@ -29,7 +29,7 @@ struct Sizes : Members {
   void part(std::string_view name, Module& m) override {
     const std::size_t size = part_size(m);
     const std::string outer = path;
-    path = detail::join(outer, name);
+    path = internal::join(outer, name);
     visit(m, size);
     path = outer;
   }
@@ -42,7 +42,7 @@ std::string kind_of(const Tensor& t) {
 
 }  // namespace
 
-void detail::audit_members(Module& module, std::size_t bytes) {
+void internal::audit_members(Module& module, std::size_t bytes) {
   Sizes network;
   network.visit(module, bytes);
   std::unordered_set<const void*> named;  // tensors
@@ -81,7 +81,7 @@ void audit(Module& module, const Tensor& loss, const std::vector<Tensor>& others
   const auto add = [&](const Tensor& t) {
     if (const void* meta = autograd::find_meta(t)) known.insert(meta);
   };
-  detail::walk_values(module, detail::Ties::once, [&](const std::string&, Tensor& t, bool) { add(t); });
+  internal::walk_values(module, internal::Ties::once, [&](const std::string&, Tensor& t, bool) { add(t); });
   for (const Tensor& t : others) add(t);
   std::vector<std::string> forgotten;
   for (const auto& leaf : autograd::leaves_of(loss)) {

@@ -11,10 +11,10 @@
 HD_API_BEGIN
 namespace heddle::nn {
 
-namespace detail {
+namespace internal {
 /// `bytes`: what the module takes, or 0 where its type is not known.
 void audit_members(Module& module, std::size_t bytes);
-}  // namespace detail
+}  // namespace internal
 
 /// Error where a module has a part or a parameter as an ordinary member that members() does not name; it lists them all. Looks
 /// at `module`, given as the type it is, and at all below it whose types are known: parts named as they are declared, and
@@ -22,7 +22,7 @@ void audit_members(Module& module, std::size_t bytes);
 /// they may belong to others. A parameter is a tensor that requires a gradient or was filled with random numbers. To be called when the
 /// network is made: later a module may well keep a tensor of a caller's.
 template <class M> void audit(M& module) {
-  detail::audit_members(module, typeid(module) == typeid(M) ? sizeof(M) : 0);
+  internal::audit_members(module, typeid(module) == typeid(M) ? sizeof(M) : 0);
 }
 
 /// Error where `loss`, made by a network that was just run, would give a gradient to a leaf that is neither a parameter of the

@@ -53,14 +53,14 @@ Tensor rows_of(const Tensor& t, std::int64_t begin, std::int64_t end) {
 // Before each batch, so without a set of what was met: a module of several names is looked at several times.
 struct Walk : Members {
   bool parts = false, by_rows = true;
-  const detail::Chain* chain;
-  explicit Walk(const detail::Chain& root) : chain(&root) {}
+  const internal::Chain* chain;
+  explicit Walk(const internal::Chain& root) : chain(&root) {}
   void value(std::string_view, Tensor&, bool) override {}
   void part(std::string_view, Module& m) override {
     parts = true;
     by_rows = by_rows && !chain->holds(m) && m.by_rows() && !m.has_hooks();
     if (!by_rows) return;
-    const detail::Chain here{&m, chain};
+    const internal::Chain here{&m, chain};
     chain = &here;
     m.members(*this);
     chain = here.outer;
@@ -69,7 +69,7 @@ struct Walk : Members {
 
 std::vector<Tensor> trained_tensors(Module& module) {
   std::vector<Tensor> tensors;
-  detail::walk_values(module, detail::Ties::once, [&](const std::string&, Tensor& t, bool trained) {
+  internal::walk_values(module, internal::Ties::once, [&](const std::string&, Tensor& t, bool trained) {
     if (trained && t.requires_grad()) tensors.push_back(t);
   });
   return tensors;
@@ -86,7 +86,7 @@ class DrawsFor {
 
  private:
   Generator generator_;
-  heddle::detail::GeneratorScope scope_;
+  detail::GeneratorScope scope_;
 };
 
 // The blocks' outputs one under the other; undefined where they are not rows of anything.
@@ -139,7 +139,7 @@ bool runs_in_blocks(Module& module, const Tensor& x) {
       (x.dtype() != float32 && x.dtype() != float64) || x.numel() < block_elements)
     return false;
   if (Partition(x.shape()).count < 2 || !module.by_rows() || module.has_hooks()) return false;
-  const detail::Chain root{&module, nullptr};
+  const internal::Chain root{&module, nullptr};
   Walk walk(root);
   module.members(walk);
   return walk.parts && walk.by_rows;
@@ -156,7 +156,7 @@ Tensor forward_in_blocks(Module& module, const Tensor& x, const std::function<Te
   const Generator start = default_generator();
   Generator end = start;
   std::vector<Tensor> inputs(static_cast<std::size_t>(p.count)), outputs(static_cast<std::size_t>(p.count));
-  heddle::detail::PreparedWeights weights;
+  detail::PreparedWeights weights;
   try {
     parallel_chunks(p.count, [&](std::int64_t block, int) {
       const auto b = static_cast<std::size_t>(block);
@@ -166,7 +166,7 @@ Tensor forward_in_blocks(Module& module, const Tensor& x, const std::function<Te
       if (wants_dx) inputs[b].requires_grad_();
       const ModeGuard::Use same_modes(modes);
       const DrawsFor draws(start, p.begin(block));
-      const heddle::detail::PreparedWeights::Use use(weights);
+      const detail::PreparedWeights::Use use(weights);
       outputs[b] = forward(inputs[b]);
       if (block == 0) end = default_generator();
     });

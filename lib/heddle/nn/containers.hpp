@@ -13,7 +13,7 @@
 HD_API_BEGIN
 namespace heddle::nn {
 
-namespace detail {
+namespace internal {
 /// What a module of known type takes.
 void note_size(const Module* module, std::size_t bytes);
 }
@@ -24,9 +24,25 @@ template <class M> std::shared_ptr<Module> share(M&& module) {
     return std::forward<M>(module);
   } else {
     auto made = std::make_shared<std::remove_cvref_t<M>>(std::forward<M>(module));
-    detail::note_size(made.get(), sizeof *made);  // for audit()
+    internal::note_size(made.get(), sizeof *made);  // for audit()
     return made;
   }
+}
+
+/// The modules of a call's arguments, with the weights that they have when they are built from left to right, whichever order the
+/// compiler builds them in (draw_order.hpp). Modules with names of their own were built before, and are taken as they are.
+template <class... Ms> std::vector<std::shared_ptr<Module>> share_all(Ms&&... modules) {
+  std::vector<std::shared_ptr<Module>> all;
+  all.reserve(sizeof...(Ms));
+  (all.push_back(share(std::forward<Ms>(modules))), ...);
+  if constexpr (sizeof...(Ms) > 1) {
+    constexpr bool unnamed[] = {!std::is_lvalue_reference_v<Ms>...};
+    std::vector<Module*> built;
+    for (std::size_t i = 0; i < sizeof...(Ms); ++i)
+      if (unnamed[i]) built.push_back(all[i].get());
+    draw_in_order(built);
+  }
+  return all;
 }
 
 /// Modules one after another, named 0, 1, 2, ... as in PyTorch.
@@ -35,8 +51,7 @@ template <class M> std::shared_ptr<Module> share(M&& module) {
 /// numbers, fewer passes over memory. Layers with hooks are left alone; HEDDLE_FUSE=0 in the environment, or
 /// set_fusion(false), turns this off.
 ///
-/// Layers built in the parentheses of the constructor hold the weights of layers built from left to right, whichever order the
-/// compiler builds them in (draw_order.hpp).
+/// Layers built in the parentheses of the constructor have the weights of layers built from left to right: share_all().
 ///
 /// The language makes Sequential(Sequential(...)) one and the same object, and a copy of Sequential(other): sequential(...)
 /// below always makes a new one around what it is given, as PyTorch does.
@@ -45,9 +60,7 @@ class Sequential : public Module {
   Sequential() = default;
   template <class... Ms>
     requires(sizeof...(Ms) > 0 && !(sizeof...(Ms) == 1 && (std::is_same_v<std::remove_cvref_t<Ms>, Sequential> && ...)))
-  explicit Sequential(Ms&&... modules) {
-    append(std::forward<Ms>(modules)...);
-  }
+  explicit Sequential(Ms&&... modules) : modules_(share_all(std::forward<Ms>(modules)...)) {}
 
   template <class M> Sequential& push_back(M&& module) {
     modules_.push_back(share(std::forward<M>(module)));
@@ -65,25 +78,13 @@ class Sequential : public Module {
  private:
   template <class... Ms> friend Sequential sequential(Ms&&... modules);
 
-  template <class... Ms> void append(Ms&&... modules) {
-    (push_back(std::forward<Ms>(modules)), ...);
-    if constexpr (sizeof...(Ms) > 1) {
-      // Layers with names of their own were built before, in an order that the language does fix.
-      constexpr bool unnamed[] = {!std::is_lvalue_reference_v<Ms>...};
-      std::vector<Module*> built;
-      for (std::size_t i = 0; i < sizeof...(Ms); ++i)
-        if (unnamed[i]) built.push_back(modules_[i].get());
-      draw_in_order(built);
-    }
-  }
-
   std::vector<std::shared_ptr<Module>> modules_;
 };
 
 /// A new Sequential of these modules, also where there is one, and that a Sequential: sequential(inner) nests.
 template <class... Ms> Sequential sequential(Ms&&... modules) {
   Sequential made;
-  made.append(std::forward<Ms>(modules)...);
+  made.modules_ = share_all(std::forward<Ms>(modules)...);
   return made;
 }
 

@@ -33,17 +33,19 @@ struct Block {
 // The module's block, empty where it drew nothing; none where its draws are not a block, as far as its tensors know.
 std::optional<Block> block_of(Module& module, std::unordered_set<const void*>& met) {
   Block block;
-  bool one_stream = true;
-  detail::walk_values(module, detail::Ties::once, [&](const std::string&, Tensor& t, bool) {
+  bool whole = true, one_stream = true;
+  internal::walk_values(module, internal::Ties::once, [&](const std::string&, Tensor& t, bool) {
     const auto& storage = *t.impl()->storage;
     if (!storage.draw || !met.insert(&storage).second) return;
+    // Parts of what was drawn together cannot be drawn alone.
+    whole = whole && t.is_contiguous() && static_cast<std::size_t>(t.numel()) * size_of(t.dtype()) == storage.bytes;
     const heddle::detail::Draw& draw = *storage.draw;
     if (block.tensors.empty()) block.seed = draw.seed, block.step = draw.step;
     one_stream = one_stream && std::tie(draw.seed, draw.step) == block.stream();
     block.add(draw);
     block.tensors.push_back(t);
   });
-  if (!one_stream || !block.complete()) return std::nullopt;
+  if (!whole || !one_stream || !block.complete()) return std::nullopt;
   return block;
 }
 
@@ -68,6 +70,7 @@ void draw_in_order(const std::vector<Module*>& modules) {
   std::vector<Block> blocks;
   std::unordered_set<const void*> met;
   for (Module* m : modules) {
+    if (!m) continue;
     auto block = block_of(*m, met);
     if (!block) return;
     if (!block->tensors.empty()) blocks.push_back(std::move(*block));

@@ -10,7 +10,7 @@
 HD_API_BEGIN
 namespace heddle::nn {
 
-/// For containers whose constructor takes several modules. `modules` were just built, in any order, as the arguments of one
+/// For functions that take several modules (share_all() of containers.hpp calls it). `modules` were just built, in any order, as the arguments of one
 /// call; afterwards they hold the values that they would hold if they had been built from left to right. What was built in
 /// that order is left alone, so this does nothing where braces or the compiler saw to it.
 ///

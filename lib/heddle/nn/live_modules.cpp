@@ -4,7 +4,7 @@
 #include <map>
 #include <mutex>
 
-namespace heddle::nn::detail {
+namespace heddle::nn::internal {
 namespace {
 
 struct Registry {
@@ -51,4 +51,4 @@ std::vector<const Module*> modules_in(const void* begin, std::size_t bytes) {
   return found;
 }
 
-}  // namespace heddle::nn::detail
+}  // namespace heddle::nn::internal

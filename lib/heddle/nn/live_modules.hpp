@@ -7,7 +7,7 @@
 #include "heddle/nn/containers.hpp"
 #include "heddle/nn/module.hpp"
 
-namespace heddle::nn::detail {
+namespace heddle::nn::internal {
 
 /// A module's life begins and ends.
 void born(const Module* module);
@@ -17,4 +17,4 @@ std::size_t noted_size(const Module* module);
 /// Those that live at addresses in [begin, begin + bytes), in order.
 std::vector<const Module*> modules_in(const void* begin, std::size_t bytes);
 
-}  // namespace heddle::nn::detail
+}  // namespace heddle::nn::internal

@@ -12,7 +12,7 @@ thread_local constinit const ModeGuard* innermost = nullptr;
 }
 
 ModeGuard::ModeGuard(Module& module, bool training, const std::vector<Module*>& except) : training_(training) {
-  detail::walk_modules(module, [&](const std::string&, Module& m) {
+  internal::walk_modules(module, [&](const std::string&, Module& m) {
     if (std::find(except.begin(), except.end(), &m) == except.end()) modules_.push_back(&m);
   });
   std::sort(modules_.begin(), modules_.end(), std::less<>());

@@ -30,7 +30,7 @@ struct Call {
   const std::string* path_of(const Module& module) {
     if (!paths) {
       auto& all = paths.emplace();
-      detail::walk_modules(outermost, [&](const std::string& path, Module& m) { all.emplace(&m, path); });
+      internal::walk_modules(outermost, [&](const std::string& path, Module& m) { all.emplace(&m, path); });
     }
     const auto found = paths->find(&module);
     return found == paths->end() ? nullptr : &found->second;
@@ -74,22 +74,22 @@ std::size_t Members::part_size(const Module& m) const {
   return part_type_ && typeid(m) == *part_type_ ? part_size_ : 0;
 }
 
-Module::Module() { detail::born(this); }
-Module::Module(const Module& other) : training_(other.training_), hooks_(other.hooks_) { detail::born(this); }
+Module::Module() { internal::born(this); }
+Module::Module(const Module& other) : training_(other.training_), hooks_(other.hooks_) { internal::born(this); }
 Module& Module::operator=(const Module& other) {
   training_ = other.training_;
   hooks_ = other.hooks_;
   adopted_.store(false, std::memory_order_release);
   return *this;
 }
-Module::~Module() { detail::died(this); }
+Module::~Module() { internal::died(this); }
 
 Tensor Module::operator()(const Tensor& x) {
   const bool outermost = running == nullptr;
   std::optional<Running> run;
   if (outermost) {
     if (!adopted_.load(std::memory_order_acquire)) {
-      detail::walk_values(*this, detail::Ties::once, [](const std::string&, Tensor&, bool) {});
+      internal::walk_values(*this, internal::Ties::once, [](const std::string&, Tensor&, bool) {});
       adopted_.store(true, std::memory_order_release);
     }
     run.emplace(*this);
@@ -146,7 +146,7 @@ Tensor Module::guarded(const std::function<Tensor()>& f) const {
 
 NamedTensors Module::named_parameters() {
   NamedTensors result;
-  detail::walk_values(*this, detail::Ties::once, [&](const std::string& path, Tensor& t, bool trained) {
+  internal::walk_values(*this, internal::Ties::once, [&](const std::string& path, Tensor& t, bool trained) {
     if (trained) result.emplace_back(path, t);
   });
   return result;
@@ -154,7 +154,7 @@ NamedTensors Module::named_parameters() {
 
 NamedTensors Module::named_buffers() {
   NamedTensors result;
-  detail::walk_values(*this, detail::Ties::once, [&](const std::string& path, Tensor& t, bool trained) {
+  internal::walk_values(*this, internal::Ties::once, [&](const std::string& path, Tensor& t, bool trained) {
     if (!trained) result.emplace_back(path, t);
   });
   return result;
@@ -174,13 +174,13 @@ std::int64_t Module::num_parameters() {
 
 NamedModules Module::named_modules() {
   NamedModules result;
-  detail::walk_modules(*this, [&](const std::string& path, Module& m) { result.emplace_back(path, &m); });
+  internal::walk_modules(*this, [&](const std::string& path, Module& m) { result.emplace_back(path, &m); });
   return result;
 }
 
 NamedModules Module::named_children() {
   NamedModules result;
-  detail::walk_own(*this, [&](std::string_view name, Module& m) {
+  internal::walk_own(*this, [&](std::string_view name, Module& m) {
     const bool met = std::any_of(result.begin(), result.end(), [&](const auto& other) { return other.second == &m; });
     if (!met) result.emplace_back(name, &m);
   });
@@ -190,7 +190,7 @@ NamedModules Module::named_children() {
 bool Module::training() const { return ModeGuard::mode_of(*this, training_); }
 
 void Module::train(bool on) {
-  detail::walk_modules(*this, [&](const std::string&, Module& m) {
+  internal::walk_modules(*this, [&](const std::string&, Module& m) {
     if (m.training_ != on) m.training_ = on;
   });
 }
@@ -226,11 +226,11 @@ bool Module::has_hooks() const {
 }
 
 namespace {
-std::string print(Module& module, const detail::Chain* outer) {
+std::string print(Module& module, const internal::Chain* outer) {
   if (outer && outer->holds(module)) return module.type_name() + "(...)";
-  const detail::Chain chain{&module, outer};
+  const internal::Chain chain{&module, outer};
   std::string parts;
-  detail::walk_own(module, [&](std::string_view name, Module& child) {
+  internal::walk_own(module, [&](std::string_view name, Module& child) {
     std::string inner = print(child, &chain);
     for (std::size_t at = 0; (at = inner.find('\n', at)) != std::string::npos; at += 3) inner.insert(at + 1, "  ");
     parts += strings::format("  ({}): {}\n", name, inner);

@@ -77,7 +77,7 @@ std::string LoadReport::str() const {
 
 NamedTensors Module::state_dict() {
   NamedTensors result;
-  detail::walk_values(*this, detail::Ties::each_name,
+  internal::walk_values(*this, internal::Ties::each_name,
                       [&](const std::string& path, Tensor& t, bool) { result.emplace_back(path, t.detach()); });
   return result;
 }
@@ -132,7 +132,7 @@ void Module::convert(const std::function<Tensor(const Tensor&)>& f) {
   };
   std::vector<Change> changes;
   std::unordered_set<const void*> met;
-  detail::walk_values(*this, detail::Ties::each_name, [&](const std::string&, Tensor& t, bool) {
+  internal::walk_values(*this, internal::Ties::each_name, [&](const std::string&, Tensor& t, bool) {
     // An op's result is no object that others know: each handle gets a leaf of its own.
     if (t.is_leaf() && !met.insert(t.impl().get()).second) return;
     const Tensor now = t.detach();

@@ -4,7 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
-namespace heddle::nn::detail {
+namespace heddle::nn::internal {
 namespace {
 
 struct Own : Members {
@@ -68,4 +68,4 @@ void walk_values(Module& module, Ties ties, const std::function<void(const std::
   ValueWalk{f, ties}("", module, nullptr);
 }
 
-}  // namespace heddle::nn::detail
+}  // namespace heddle::nn::internal

@@ -10,7 +10,7 @@
 
 #include "heddle/nn/module.hpp"
 
-namespace heddle::nn::detail {
+namespace heddle::nn::internal {
 
 /// "stages.0" and "weight" as "stages.0.weight".
 std::string join(const std::string& prefix, std::string_view name);
@@ -37,4 +37,4 @@ struct Chain {
   }
 };
 
-}  // namespace heddle::nn::detail
+}  // namespace heddle::nn::internal
