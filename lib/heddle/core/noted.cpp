@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 
 namespace heddle::detail {
@@ -23,12 +24,13 @@ Registry& registry() {
 
 }  // namespace
 
-void note(const std::shared_ptr<TensorImpl>& impl) {
+void note(const std::shared_ptr<TensorImpl>& impl) noexcept try {
   Registry& all = registry();
   const std::lock_guard lock(all.mutex);
   if (!all.entries.try_emplace(impl.get(), impl).second || all.entries.size() < all.limit) return;
   std::erase_if(all.entries, [](const auto& entry) { return entry.second.expired(); });
   all.limit = std::max<std::size_t>(256, 2 * all.entries.size());
+} catch (const std::bad_alloc&) {
 }
 
 std::shared_ptr<TensorImpl> noted(const void* address) {

@@ -8,8 +8,8 @@
 
 namespace heddle::detail {
 
-/// From now on noted() knows the tensor.
-void note(const std::shared_ptr<TensorImpl>& impl);
+/// From now on noted() knows the tensor. Without memory for that it does not, which is all that is lost.
+void note(const std::shared_ptr<TensorImpl>& impl) noexcept;
 /// The tensor at an address, if it was noted and lives; else null. The address may be anything.
 std::shared_ptr<TensorImpl> noted(const void* address);
 
