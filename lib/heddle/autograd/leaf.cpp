@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "heddle/autograd/node.hpp"
+#include "heddle/base/fork.hpp"
 
 namespace heddle::autograd {
 namespace {
@@ -32,7 +33,7 @@ void replace_data(const Tensor& leaf, const Tensor& data, const Tensor& grad) no
 void adopt_parameter(const Tensor& tensor) {
   auto& impl = *tensor.impl();
   if (impl.decided.load(std::memory_order_acquire) || !is_floating_point(impl.dtype)) return;
-  static std::mutex deciding;
+  static detail::ForkMutex& deciding = *new detail::ForkMutex;  // never destroyed, for threads at exit
   const std::lock_guard lock(deciding);
   if (impl.decided.load(std::memory_order_relaxed)) return;
   if (tensor.is_leaf()) meta_of(tensor).requires_grad = true;

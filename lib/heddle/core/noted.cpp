@@ -5,13 +5,15 @@
 #include <new>
 #include <unordered_map>
 
+#include "heddle/base/fork.hpp"
+
 namespace heddle::detail {
 namespace {
 
 // A weak pointer keeps its tensor's address from being used again, so that an entry is never taken for another tensor's. Those
 // of tensors that are gone are swept out whenever there are twice as many entries as the last sweep left.
 struct Registry {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::unordered_map<const void*, std::weak_ptr<TensorImpl>> entries;
   std::size_t limit = 256;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/fork.hpp"
 #include "heddle/core/dispatch.hpp"
 #include "heddle/core/noted.hpp"
 #include "heddle/core/recording.hpp"
@@ -46,14 +47,18 @@ const std::uint64_t* detail::device_step() { return step_place; }
 
 namespace {
 
-// The last manual_seed(), and who has followed it. `round` counts the calls; the rest is read and written under the mutex.
+// The last manual_seed(), and who has followed it. `seedings` counts the calls; it is written, and the rest read and written,
+// under the mutex.
+constinit std::atomic<std::uint64_t> seedings = 1;
 struct Seeding {
-  std::mutex mutex;
-  std::atomic<std::uint64_t> round = 1;
+  detail::ForkMutex mutex;
   std::uint64_t seed = 0;
   std::uint64_t threads = 0;  // that have followed
 };
-constinit Seeding seeding;
+Seeding& last_seeding() {
+  static Seeding& last = *new Seeding;  // never destroyed, for threads at exit
+  return last;
+}
 
 // The seed of thread `number`: the seed itself for 0, else another for each pair. Steele, Lea, Flood, "Fast splittable
 // pseudorandom number generators", OOPSLA 2014.
@@ -78,9 +83,10 @@ thread_local constinit Generator* stand_in = nullptr;
 Generator& default_generator() {
   thread_local constinit Generator generator = Generator::following(0);
   if (stand_in) return *stand_in;
-  if (followed == seeding.round.load(std::memory_order_relaxed)) [[likely]] return generator;
+  if (followed == seedings.load(std::memory_order_relaxed)) [[likely]] return generator;
+  Seeding& seeding = last_seeding();
   const std::lock_guard lock(seeding.mutex);
-  followed = seeding.round.load(std::memory_order_relaxed);
+  followed = seedings.load(std::memory_order_relaxed);
   if (!generator.follows_) return generator;
   const bool first = followed == 1 && is_main_thread();
   generator = Generator::following(seed_of_thread(seeding.seed, first ? 0 : ++seeding.threads));
@@ -90,12 +96,12 @@ Generator& default_generator() {
 void manual_seed(std::uint64_t seed) {
   Generator& mine = default_generator();
   mine.manual_seed(seed);
+  Seeding& seeding = last_seeding();
   const std::lock_guard lock(seeding.mutex);
   seeding.seed = seed;
   seeding.threads = 0;
-  const auto round = seeding.round.load(std::memory_order_relaxed) + 1;
-  seeding.round.store(round, std::memory_order_relaxed);
-  followed = round;
+  followed = seedings.load(std::memory_order_relaxed) + 1;
+  seedings.store(followed, std::memory_order_relaxed);
 }
 
 detail::GeneratorScope::GeneratorScope(Generator& generator) : before_(std::exchange(stand_in, &generator)) {}

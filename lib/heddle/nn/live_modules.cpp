@@ -4,11 +4,13 @@
 #include <map>
 #include <mutex>
 
+#include "heddle/base/fork.hpp"
+
 namespace heddle::nn::internal {
 namespace {
 
 struct Registry {
-  std::mutex mutex;
+  heddle::detail::ForkMutex mutex;
   std::map<const Module*, std::size_t, std::less<>> sizes;  // of all that live, in order of their addresses
 };
 
