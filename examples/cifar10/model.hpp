@@ -35,7 +35,7 @@ class Net : public heddle::nn::Module {
 
 /// Modules of any kind as a list of stages.
 template <class... Ms> std::vector<std::shared_ptr<heddle::nn::Module>> stages(Ms&&... modules) {
-  return {heddle::nn::share(std::forward<Ms>(modules))...};
+  return heddle::nn::share_all(std::forward<Ms>(modules)...);
 }
 
 /// A convolution of this file's usual kind: 3x3 or 1x1, stride 1, the size kept.

@@ -1,4 +1,7 @@
 // Random numbers on the CPU: words are drawn 256 at a time into cache (philox_vector.hpp) and turned into numbers from there.
+//
+// The numbers are the same to the bit on every instruction set, since weights are drawn here: nothing calls the C library's
+// functions, and this file is compiled without fused multiply-adds (kernels/CMakeLists.txt).
 #include <cmath>
 
 #include "heddle/base/isa.hpp"

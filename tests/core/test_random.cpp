@@ -1,9 +1,13 @@
 // Random numbers: repeatable, of the right law, and a stream of its own for every call and step.
 #include <algorithm>
+#include <functional>
 #include <set>
+#include <thread>
 
-#include "heddle/core/random.hpp"
+#include "heddle/base/isa.hpp"
+#include "heddle/heddle.hpp"
 #include "kernels/random/philox.hpp"
+#include "kernels/random/random.hpp"
 #include "tests/support/tensors.hpp"
 #include "tests/support/threads.hpp"
 
@@ -120,4 +124,76 @@ TEST_CASE("A generator goes on from a state as it went on from there before") {
   Generator other(1);
   other.set_state(state);
   CHECK(randn({5}, {}, other).to_vector<float>() == first);
+}
+
+namespace {
+// What a thread draws that has not seeded its own generator.
+std::vector<float> on_a_thread(const std::function<void()>& first = [] {}) {
+  std::vector<float> drawn;
+  std::thread([&] {
+    first();
+    drawn = rand({4}).to_vector<float>();
+  }).join();
+  return drawn;
+}
+}  // namespace
+
+// Every thread used to begin with seed 0: a network made in one had the same weights for every manual_seed.
+TEST_CASE("a thread's numbers follow from the last seed and the thread's number", "[random]") {
+  manual_seed(1);
+  const auto mine = rand({4}).to_vector<float>(), first = on_a_thread(), second = on_a_thread();
+  CHECK(first != mine);
+  CHECK(second != first);
+  manual_seed(2);
+  CHECK(on_a_thread() != first);
+  manual_seed(1);
+  CHECK(on_a_thread() == first);
+  CHECK(on_a_thread() == second);
+  CHECK(rand({4}).to_vector<float>() == mine);
+  // A thread that has drawn before follows a later seed; one that seeded itself does not, but others follow it.
+  std::vector<float> drawn, again, own;
+  manual_seed(1);
+  std::thread([&] {
+    drawn = rand({4}).to_vector<float>();
+    std::thread([] { manual_seed(1); }).join();
+    again = rand({4}).to_vector<float>();
+    default_generator().manual_seed(1);
+    std::thread([] { manual_seed(8); }).join();
+    own = rand({4}).to_vector<float>();
+  }).join();
+  CHECK(drawn == first);
+  CHECK(again == first);
+  CHECK(own == mine);
+}
+
+TEST_CASE("work that is dealt to threads takes no thread's number", "[random]") {
+  manual_seed(1);
+  const auto first = on_a_thread();
+  manual_seed(1);
+  nn::Sequential net{nn::Conv2d({.in_channels = 3, .out_channels = 8, .kernel_size = 3, .padding = 1}), nn::ReLU()};
+  manual_seed(1);
+  no_grad([&] { net(ones({128, 3, 32, 32})); });
+  CHECK(on_a_thread() == first);
+}
+
+TEST_CASE("random numbers are the same bits on every instruction set", "[random]") {
+  using kernels::CpuTable, kernels::Isa, kernels::RandomKernels, kernels::Variant;
+  const auto check_all = []<class T>(T) {
+    const kernels::RandomKey key{.seed = 12345, .call = 6};
+    const auto drawn = [&](const RandomKernels<T>& table) {
+      std::vector<T> numbers(2000);
+      table.uniform({}, 1000, key, T(-0.19245), T(0.19245), numbers.data());
+      table.normal({}, 1000, key, T(0.1), T(0.7), numbers.data() + 1000);
+      return numbers;
+    };
+    const auto base = drawn(CpuTable<Isa::base, RandomKernels<T>>::get(Variant::fast));
+#if defined(__x86_64__)
+    if (kernels::best_isa() >= Isa::v3) CHECK(drawn(CpuTable<Isa::v3, RandomKernels<T>>::get(Variant::fast)) == base);
+    if (kernels::best_isa() >= Isa::v4) CHECK(drawn(CpuTable<Isa::v4, RandomKernels<T>>::get(Variant::fast)) == base);
+#else
+    CHECK(base.size() == 2000);
+#endif
+  };
+  check_all(float());
+  check_all(double());
 }

@@ -44,7 +44,7 @@ Outcome train_small(Kind kind, bool recorded, double clip = 0) {
   if (kind == Kind::sgd)
     optimizer = std::make_unique<optim::SGD>(net.parameters(), optim::SGDOptions{.lr = 0.1, .momentum = 0.9, .nesterov = true});
   else
-    optimizer = std::make_unique<optim::AdamW>(net.parameters(), optim::AdamOptions{.lr = 0.01, .weight_decay = 0.1});
+    optimizer = std::make_unique<optim::AdamW>(net.parameters(), optim::AdamWOptions{.lr = 0.01, .weight_decay = 0.1});
   train::Meter meter(cuda);
   const auto parameters = optimizer->parameters();
   const auto work = [&](const data::Batch& batch) {

@@ -122,12 +122,14 @@ TEST_CASE("SGD's options give PyTorch's steps", "[optim]") {
 TEST_CASE("Adam's and AdamW's options give PyTorch's steps", "[optim]") {
   for (const auto& r : adam_reference) {
     Tensor p = parameter({reference_start, reference_start + reference_size});
-    const AdamOptions options{.lr = r.lr, .beta1 = r.beta1, .beta2 = r.beta2, .eps = r.eps, .weight_decay = r.weight_decay};
+    const auto with = [&]<class Options>(Options) {
+      return Options{.lr = r.lr, .beta1 = r.beta1, .beta2 = r.beta2, .eps = r.eps, .weight_decay = r.weight_decay};
+    };
     std::unique_ptr<Optimizer> adam;
     if (r.decoupled)
-      adam = std::make_unique<AdamW>(std::vector{p}, options);
+      adam = std::make_unique<AdamW>(std::vector{p}, with(AdamWOptions{}));
     else
-      adam = std::make_unique<Adam>(std::vector{p}, options);
+      adam = std::make_unique<Adam>(std::vector{p}, with(AdamOptions{}));
     for (int step = 0; step < reference_steps; ++step) {
       INFO("decoupled " << r.decoupled << " lr " << r.lr << " step " << step);
       p.set_grad(tensor(std::vector<double>(reference_gradient[step], reference_gradient[step] + reference_size)));

@@ -67,13 +67,14 @@ void check_restores(const Options& options) {
     cross_entropy(net(batch.images), batch.labels).backward();
     optimizer.step();
   }
-  net[1].eval();  // one part has a mode of its own
+  net[1].eval();  // one part is frozen
   const State before = state_of(net, optimizer);
   double seen = 0;
   const auto curve = train::find_lr(net, optimizer, loader(), {.steps = 20, .seed = 9, .on_step = [&](int, double lr, double) {
                                                                  seen = lr;
                                                                  // In between, it does train.
-                                                                 CHECK(net[1].training());
+                                                                 CHECK(net.training());
+                                                                 CHECK_FALSE(net[1].training());
                                                                  CHECK(optimizer.lr() == lr);
                                                                }});
   CHECK(curve.points.size() > 10);

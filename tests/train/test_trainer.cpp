@@ -1,5 +1,6 @@
 // The training loop on small drawn data: it learns, repeats itself to the bit, and says when it diverges.
 #include <filesystem>
+#include <thread>
 
 #include "heddle/heddle.hpp"
 #include "tests/support/catch.hpp"
@@ -96,4 +97,87 @@ TEST_CASE("predict gives every sample's label, class and confidence in order") {
   }
   CHECK(train::evaluate(net, loader).accuracy == Approx(100.0 * static_cast<double>(right) / 50));
   CHECK(net.training());
+}
+
+namespace {
+
+data::DataLoader few_images() {
+  return data::DataLoader(data::synthetic({.count = 64}), {.batch_size = 32, .transform = {data::Normalize{}}});
+}
+
+// A part behind a pointer that members() does not name.
+struct Hidden : nn::Module {
+  nn::Sequential named = small_net();
+  std::shared_ptr<nn::Module> unnamed = std::make_shared<nn::Linear>(nn::LinearOptions{.in_features = 10, .out_features = 10});
+  Tensor forward(const Tensor& x) override { return (*unnamed)(named(x)); }
+  void members(nn::Members& m) override { m.module("named", named); }
+};
+
+}  // namespace
+
+// evaluate() and each of fit()'s epochs used to put every layer into one mode.
+TEST_CASE("frozen layers stay frozen through evaluate, predict, find_lr and fit") {
+  manual_seed(1);
+  auto net = small_net();
+  net[1].eval();
+  net[0].parameters()[0].requires_grad_(false);
+  const auto loader = few_images();
+  optim::SGD optimizer(net.parameters(), {.lr = 0.01});
+  const auto statistics = [&] { return net[1].named_buffers()[0].second.to_vector<float>(); };
+  const auto weight = [&] { return net[0].parameters()[0].to_vector<float>(); };
+  const auto before = statistics(), weight_before = weight();
+  const auto modes = [&] {
+    std::vector<bool> all;
+    for (const auto& [path, m] : net.named_modules()) all.push_back(m->training());
+    return all;
+  };
+  const auto modes_before = modes();
+  train::evaluate(net, loader);
+  CHECK(modes() == modes_before);
+  train::predict(net, loader);
+  train::find_lr(net, optimizer, loader, {.steps = 10});
+  CHECK(modes() == modes_before);
+  CHECK(statistics() == before);
+  train::fit(net, optimizer, nullptr, loader, loader, {.epochs = 2, .on_epoch = [&](const train::EpochResult&) {
+                                                         CHECK(modes() == modes_before);
+                                                         return true;
+                                                       }});
+  CHECK(modes() == modes_before);
+  CHECK(statistics() == before);
+  CHECK(weight() == weight_before);
+  CHECK(net[5].named_buffers()[0].second.to_vector<float>() != std::vector<float>(16, 0.0f));
+
+  // Left in evaluation mode as a whole, it trains as a whole, and is in evaluation mode again afterwards.
+  net.eval();
+  train::fit(net, optimizer, nullptr, loader, loader, {.epochs = 1});
+  CHECK(statistics() != before);
+  CHECK_FALSE(net.training());
+}
+
+TEST_CASE("fit says at its first step that members() forgot a part") {
+  manual_seed(1);
+  Hidden net;
+  const auto loader = few_images();
+  optim::SGD optimizer(net.parameters(), {.lr = 0.01});
+  CHECK_THROWS_WITH(train::fit(net, optimizer, nullptr, loader, loader, {.epochs = 1}),
+                    Catch::Matchers::ContainsSubstring("shape [10, 10]") && Catch::Matchers::ContainsSubstring("members()"));
+  optim::SGD all(net.parameters(), {.lr = 0.01});
+  all.add_param_group(net.unnamed->parameters(), {.lr = 0.01});
+  CHECK(train::fit(net, all, nullptr, loader, loader, {.epochs = 1}).size() == 1);
+}
+
+TEST_CASE("a thread that trains keeps its numbers when another seeds the program") {
+  const auto loader = few_images();
+  const auto train_once = [&](const std::function<void()>& meanwhile) {
+    manual_seed(3);
+    auto net = small_net();
+    optim::SGD optimizer(net.parameters(), {.lr = 0.01});
+    train::fit(net, optimizer, nullptr, loader, loader, {.epochs = 1, .seed = 5, .on_step = [&](const train::Progress&) {
+                                                           meanwhile();
+                                                           return true;
+                                                         }});
+    return net.parameters().back().to_vector<float>();
+  };
+  const auto alone = train_once([] {});
+  CHECK(train_once([] { std::thread([] { manual_seed(99), rand({4}); }).join(); }) == alone);
 }

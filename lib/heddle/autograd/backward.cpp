@@ -7,6 +7,7 @@
 #include "heddle/autograd/node.hpp"
 #include "heddle/base/check.hpp"
 #include "heddle/core/dispatch.hpp"
+#include "heddle/core/noted.hpp"
 #include "heddle/core/observe.hpp"
 #include "kernels/elementwise/elementwise.hpp"
 
@@ -49,7 +50,10 @@ struct Gathered {
   }
 };
 
-Tensor run_hooks(const std::vector<Hook>& hooks, Tensor gradient) {
+// A copy of the hooks: one of them may register another.
+Tensor run_hooks(const std::vector<Hook>& registered, Tensor gradient) {
+  if (registered.empty()) return gradient;
+  const std::vector<Hook> hooks = registered;
   for (const Hook& hook : hooks) {
     Tensor replaced = hook(gradient);
     if (!replaced.defined()) continue;
@@ -82,6 +86,7 @@ class Engine {
   std::vector<Gathered> gathered;
 
   void send(const Edge& edge, Tensor gradient) {
+    if (edge.leaf && edge.leaf->moved) gradient = as_now(*edge.leaf->moved, std::move(gradient));
     if (edge.leaf && collects_) {
       const auto place = places_.find(edge.leaf.get());
       if (place != places_.end()) gathered[place->second].add(std::move(gradient));
@@ -117,6 +122,12 @@ class Engine {
     for (auto& [other, gathered] : hooked_)
       if (other == leaf) return gathered;
     return hooked_.emplace_back(leaf, Gathered{}).second;
+  }
+
+  // The gradient of a leaf that has moved since the graph was recorded.
+  static Tensor as_now(const TensorOptions& now, Tensor gradient) {
+    if (gradient.dtype() == now.dtype && gradient.device() == now.device) return gradient;
+    return empty(gradient.shape(), now).copy_(gradient);
   }
 
   void step(Node& node, Tensor dy, bool retain_graph) {
@@ -184,6 +195,8 @@ Tensor& Tensor::requires_grad_(bool on) {
   check(!on || is_floating_point(dtype()), "requires_grad_", "expected float32, float64 or bfloat16, got {}", name_of(dtype()));
   check(is_leaf(), "requires_grad_", "expected a leaf, got a tensor that an op made");
   if (on || find_meta(*this)) meta_of(*this).requires_grad = on;
+  impl_->decided.store(true, std::memory_order_release);
+  if (on) detail::note(impl_);
   return *this;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Meta : detail::AutogradMeta {
   std::shared_ptr<Node> node;  ///< null for a leaf
   Tensor grad;
   std::vector<Hook> hooks;     ///< a leaf's; a node keeps those of its output
+  /// Of a leaf whose data was replaced: its type and place now. A graph recorded before sends gradients of the old ones.
+  std::optional<TensorOptions> moved;
 };
 
 /// Where a gradient goes: to a node, to a leaf, or nowhere.
@@ -54,5 +57,20 @@ struct Node {
 Meta& meta_of(const Tensor& tensor);
 /// The tensor's Meta, or null.
 Meta* find_meta(const Tensor& tensor);
+
+/// Puts the dense `data` of the same shape in the place of a leaf's own, and `grad` (undefined where it has none) in that of its
+/// gradient: all handles of the leaf see both, and its hooks and what it requires stay. Views of the leaf keep the old data,
+/// as do graphs recorded before, whose gradients are converted when they arrive. Cannot fail.
+void replace_data(const Tensor& leaf, const Tensor& data, const Tensor& grad) noexcept;
+/// A parameter's requires_grad_(), unless somebody has decided otherwise before. Any thread may call it.
+void adopt_parameter(const Tensor& tensor);
+/// The leaves that backward() from here would give gradients to, each with the op that reads it first.
+struct GraphLeaf {
+  const Meta* leaf;
+  std::string op;
+  std::shared_ptr<const Label> label;  ///< of the scope that the op was recorded in, where somebody watched
+  Shape shape;
+};
+std::vector<GraphLeaf> leaves_of(const Tensor& output);
 
 }  // namespace heddle::autograd

@@ -23,11 +23,14 @@ struct GeneratorState {
 /// step), so that what is drawn in a training step depends neither on threads nor on what was drawn before the step.
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed = 0) : state_{.seed = seed} {}
+  explicit constexpr Generator(std::uint64_t seed = 0) : state_{.seed = seed} {}
 
   std::uint64_t seed() const { return state_.seed; }
   GeneratorState get_state() const { return state_; }
-  void set_state(const GeneratorState& state) { state_ = state; }
+  void set_state(const GeneratorState& state) {
+    state_ = state;
+    follows_ = false;
+  }
   /// Starts over with another seed.
   void manual_seed(std::uint64_t seed);
   /// Starts the numbers of a training step; a step that is run again draws the same ones.
@@ -40,15 +43,42 @@ class Generator {
   kernels::RandomKey next(kernels::Purpose purpose);
 
  private:
+  friend Generator& default_generator();
+  static constexpr Generator following(std::uint64_t seed) {
+    Generator made(seed);
+    made.follows_ = true;
+    return made;
+  }
+
   GeneratorState state_;
   std::int64_t first_row_ = 0;
+  bool follows_ = false;  // a thread's own that nobody has seeded: its seed follows from the last manual_seed()
 };
 
 /// What everything draws from that is not given another: this thread's own generator.
+///
+/// A thread that has not seeded its generator itself has a seed that follows from the last manual_seed() of any thread and
+/// from the thread's number: threads are numbered from 1 in the order in which they first draw after that call, so that
+/// threads that run one after another draw the same numbers in every run. Before any manual_seed() the seed is 0, and the
+/// main thread's number too.
 Generator& default_generator();
-inline void manual_seed(std::uint64_t seed) {
-  default_generator().manual_seed(seed);
-}
+/// Seeds the program: this thread's generator, which gets this very seed, and through it those of all threads that have not
+/// seeded theirs themselves (by this function, Generator::manual_seed or set_state), from their next draw on.
+void manual_seed(std::uint64_t seed);
+
+namespace detail {
+/// While one lives, default_generator() of this thread is another.
+class GeneratorScope {
+ public:
+  explicit GeneratorScope(Generator& generator);
+  ~GeneratorScope();
+  GeneratorScope(const GeneratorScope&) = delete;
+  GeneratorScope& operator=(const GeneratorScope&) = delete;
+
+ private:
+  Generator* before_;
+};
+}  // namespace detail
 
 /// Uniform numbers in [0, 1), and normal ones of mean 0 and deviation 1; float32 or float64.
 Tensor rand(const Shape& shape, TensorOptions options = {}, Generator& generator = default_generator());

@@ -1,6 +1,7 @@
 // What stands behind a Tensor. Internal.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -8,6 +9,16 @@
 #include "heddle/core/tensor.hpp"
 
 namespace heddle::detail {
+
+/// How memory was filled with random numbers: the law, and the stream's place. Enough to draw the numbers of another place.
+struct Draw {
+  bool uniform = true;
+  double first = 0, second = 0;      ///< low and high, or mean and deviation
+  std::uint64_t seed = 0, step = 0;
+  std::uint64_t first_call = 0;      ///< of the first time, where it was drawn several times
+  std::uint64_t call = 0;            ///< of the last time, which overwrote the others
+  std::uint64_t version = 0;         ///< of the storage then: what it holds is what was drawn as long as it has this version
+};
 
 /// A block of memory, shared by a tensor and its views. `version` counts writes in place, so that a gradient computed
 /// from overwritten values is noticed.
@@ -21,6 +32,7 @@ struct Storage {
   std::size_t bytes;
   void* data;
   std::uint64_t version = 0;
+  std::unique_ptr<Draw> draw;  ///< null where it was never drawn
 };
 
 /// What autograd attaches to a tensor; core only carries it.
@@ -35,6 +47,8 @@ struct TensorImpl {
   std::int64_t offset = 0;
   DType dtype = DType::float32;
   bool contiguous = true;
+  /// Whether somebody has decided if this requires a gradient: requires_grad_(), or its being named as a parameter.
+  std::atomic<bool> decided = false;
   std::shared_ptr<AutogradMeta> autograd;
 };
 

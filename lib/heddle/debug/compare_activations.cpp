@@ -8,6 +8,7 @@
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/nn/layer_watch.hpp"
 #include "heddle/nn/mode_guard.hpp"
 
 namespace heddle::debug {
@@ -21,26 +22,15 @@ struct Activation {
 std::vector<Activation> run(nn::Module& net, const Tensor& input) {
   std::vector<Activation> made = {{"input", "", input}};
   std::map<std::string, int> calls;
-  std::vector<std::function<void()>> removers;
-  const auto remove_all = [&] {
-    for (auto& remove : removers) remove();
-  };
-  for (const auto& [path, part] : net.named_modules()) {
-    if (path.empty() || !part->named_children().empty()) continue;
-    removers.push_back(part->register_forward_hook([&, path = path](nn::Module& layer, const Tensor&, const Tensor& y) {
-      const int call = ++calls[path];
-      made.push_back({call == 1 ? path : strings::format("{}#{}", path, call), layer.type_name(), y});
-    }));
-  }
-  try {
-    const nn::ModeGuard evaluating(net, false);
-    Tensor y = no_grad([&] { return net(input); });
-    made.push_back({"output", "", std::move(y)});
-  } catch (...) {
-    remove_all();
-    throw;
-  }
-  remove_all();
+  auto layers = nn::leaf_modules(net);
+  std::erase_if(layers, [](const auto& layer) { return layer.first.empty(); });
+  const nn::LayerWatch watch(layers, [&](const std::string& path, nn::Module& layer, const Tensor&, const Tensor& y) {
+    const int call = ++calls[path];
+    made.push_back({call == 1 ? path : strings::format("{}#{}", path, call), layer.type_name(), y});
+  });
+  const nn::ModeGuard evaluating(net, false);
+  Tensor y = no_grad([&] { return net(input); });
+  made.push_back({"output", "", std::move(y)});
   return made;
 }
 

@@ -2,6 +2,7 @@
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/nn/layer_watch.hpp"
 #include "heddle/nn/mode_guard.hpp"
 #include "heddle/ops/activation.hpp"
 #include "heddle/ops/elementwise.hpp"
@@ -44,20 +45,6 @@ class Frozen {
   std::vector<Tensor> parameters_;
 };
 
-// A forward hook for as long as it lives.
-class Hook {
- public:
-  Hook(nn::Module& module, nn::ForwardHook hook) : remove_(module.register_forward_hook(std::move(hook))) {}
-  ~Hook() {
-    if (remove_) remove_();
-  }
-  Hook(Hook&& other) noexcept : remove_(std::exchange(other.remove_, nullptr)) {}
-  Hook& operator=(Hook&&) = delete;
-
- private:
-  std::function<void()> remove_;
-};
-
 std::vector<std::int64_t> checked(const std::vector<std::int64_t>& classes, const Tensor& logits) {
   if (classes.empty()) return argmax(logits.detach(), 1).to_vector<std::int64_t>();
   check(static_cast<std::int64_t>(classes.size()) == logits.size(0), where, "expected a class for each of {} images, got {}",
@@ -72,12 +59,11 @@ std::vector<std::int64_t> checked(const std::vector<std::int64_t>& classes, cons
 std::string last_spatial_layer(nn::Module& net, const Tensor& images) {
   const nn::ModeGuard mode(net, false);
   std::string last;
-  std::vector<Hook> hooks;
-  for (const auto& [path, module] : net.named_modules())
-    if (!path.empty() && module->named_children().empty())
-      hooks.emplace_back(*module, [&last, path = path](nn::Module&, const Tensor&, const Tensor& y) {
-        if (is_image(y)) last = path;
-      });
+  auto layers = nn::leaf_modules(net);
+  std::erase_if(layers, [](const auto& layer) { return layer.first.empty(); });
+  const nn::LayerWatch watch(layers, [&](const std::string& path, nn::Module&, const Tensor&, const Tensor& y) {
+    if (is_image(y)) last = path;
+  });
   no_grad([&] { net(images); });
   check(!last.empty(), where, "expected a layer whose output has more than one pixel, got none for images {}",
         images.shape().str());
@@ -92,7 +78,7 @@ GradCam grad_cam(nn::Module& net, const Tensor& images, const GradCamOptions& op
   const nn::ModeGuard mode(net, false);
   const Frozen frozen(net);
   Tensor activation;
-  const Hook hook(layer, [&](nn::Module&, const Tensor&, const Tensor& y) {
+  const nn::LayerWatch watch({{result.layer, &layer}}, [&](const std::string&, nn::Module&, const Tensor&, const Tensor& y) {
     activation = y;
     if (y.requires_grad()) activation.retain_grad();
   });

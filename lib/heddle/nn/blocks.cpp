@@ -14,6 +14,8 @@
 #include "heddle/core/dispatch.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/nn/containers.hpp"
+#include "heddle/nn/mode_guard.hpp"
+#include "heddle/nn/walk.hpp"
 #include "heddle/ops/prepared_weights.hpp"
 #include "kernels/elementwise/elementwise.hpp"
 
@@ -48,38 +50,43 @@ Tensor rows_of(const Tensor& t, std::int64_t begin, std::int64_t end) {
   return t.view_of_memory(shape, t.strides(), begin * t.strides()[0]);
 }
 
+// Before each batch, so without a set of what was met: a module of several names is looked at several times.
 struct Walk : Members {
   bool parts = false, by_rows = true;
+  const internal::Chain* chain;
+  explicit Walk(const internal::Chain& root) : chain(&root) {}
   void value(std::string_view, Tensor&, bool) override {}
   void part(std::string_view, Module& m) override {
     parts = true;
-    by_rows = by_rows && m.by_rows() && !m.has_hooks();
-    if (by_rows) m.members(*this);
+    by_rows = by_rows && !chain->holds(m) && m.by_rows() && !m.has_hooks();
+    if (!by_rows) return;
+    const internal::Chain here{&m, chain};
+    chain = &here;
+    m.members(*this);
+    chain = here.outer;
   }
 };
 
-struct Trained : Members {
+std::vector<Tensor> trained_tensors(Module& module) {
   std::vector<Tensor> tensors;
-  void value(std::string_view, Tensor& t, bool trained) override {
+  internal::walk_values(module, internal::Ties::once, [&](const std::string&, Tensor& t, bool trained) {
     if (trained && t.requires_grad()) tensors.push_back(t);
-  }
-  void part(std::string_view, Module& m) override { m.members(*this); }
-};
+  });
+  return tensors;
+}
 
 // This thread draws what `start` would draw for rows `row` and up, and afterwards what it drew before.
 class DrawsFor {
  public:
-  DrawsFor(const Generator& start, std::int64_t row) : mine_(default_generator()), before_(mine_) {
-    mine_ = start;
-    mine_.set_first_row(start.first_row() + row);
+  DrawsFor(const Generator& start, std::int64_t row) : generator_(start), scope_(generator_) {
+    generator_.set_first_row(start.first_row() + row);
   }
-  ~DrawsFor() { mine_ = before_; }
   DrawsFor(const DrawsFor&) = delete;
   DrawsFor& operator=(const DrawsFor&) = delete;
 
  private:
-  Generator& mine_;
-  const Generator before_;
+  Generator generator_;
+  detail::GeneratorScope scope_;
 };
 
 // The blocks' outputs one under the other; undefined where they are not rows of anything.
@@ -132,17 +139,19 @@ bool runs_in_blocks(Module& module, const Tensor& x) {
       (x.dtype() != float32 && x.dtype() != float64) || x.numel() < block_elements)
     return false;
   if (Partition(x.shape()).count < 2 || !module.by_rows() || module.has_hooks()) return false;
-  Walk walk;
+  const internal::Chain root{&module, nullptr};
+  Walk walk(root);
   module.members(walk);
   return walk.parts && walk.by_rows;
 }
 
 Tensor forward_in_blocks(Module& module, const Tensor& x, const std::function<Tensor(const Tensor&)>& forward) {
   const Partition p(x.shape());
-  Trained leaves;
-  if (is_grad_enabled()) module.members(leaves);
+  std::vector<Tensor> leaves;
+  if (is_grad_enabled()) leaves = trained_tensors(module);
   const bool wants_dx = is_grad_enabled() && x.requires_grad();
-  const bool recorded = wants_dx || !leaves.tensors.empty();
+  const bool recorded = wants_dx || !leaves.empty();
+  const ModeGuard* const modes = ModeGuard::current();
   const Tensor x_dense = no_grad([&] { return x.contiguous(); });
   const Generator start = default_generator();
   Generator end = start;
@@ -155,6 +164,7 @@ Tensor forward_in_blocks(Module& module, const Tensor& x, const std::function<Te
       if (!recorded) unrecorded.emplace();
       inputs[b] = rows_of(x_dense, p.begin(block), p.end(block));
       if (wants_dx) inputs[b].requires_grad_();
+      const ModeGuard::Use same_modes(modes);
       const DrawsFor draws(start, p.begin(block));
       const detail::PreparedWeights::Use use(weights);
       outputs[b] = forward(inputs[b]);
@@ -170,11 +180,11 @@ Tensor forward_in_blocks(Module& module, const Tensor& x, const std::function<Te
   if (!recorded) return y;
 
   // The blocks' leaves: the parameters, and where x wants a gradient, the block's own input.
-  std::vector<Tensor> all = leaves.tensors;
+  std::vector<Tensor> all = leaves;
   all.push_back(x);
   return autograd::record(
       "blocks", all, y,
-      [p, wants_dx, inputs = std::move(inputs), outputs = std::move(outputs), parameters = std::move(leaves.tensors),
+      [p, wants_dx, inputs = std::move(inputs), outputs = std::move(outputs), parameters = std::move(leaves),
        x_shape = x.shape()](const Tensor& dy, const autograd::Needs&) {
         std::vector<std::vector<Tensor>> gradients(outputs.size());
         const std::size_t count = parameters.size();

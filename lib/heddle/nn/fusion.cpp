@@ -87,6 +87,7 @@ LinkedConv find_linked_conv(std::span<const std::shared_ptr<Module>> modules) {
 Tensor LinkedConv::operator()(const Tensor& x, const Label& label) const {
   detail::ConvMoments handed;
   const Tensor z = [&] {
+    if (!observed()) return conv->to_norm(x, neighbours, handed);
     const Scope scope(conv->path(), conv->type_name(), x);
     return scope.output(conv->to_norm(x, neighbours, handed));
   }();
@@ -98,7 +99,7 @@ Tensor LinkedConv::operator()(const Tensor& x, const Label& label) const {
 Label label_of(std::span<const std::shared_ptr<Module>> modules) {
   Label label;
   for (const auto& m : modules) {
-    const std::string& path = m->path();
+    const std::string path = m->path();
     if (label.name.empty())
       label.name = path;
     else

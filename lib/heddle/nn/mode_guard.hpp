@@ -1,7 +1,6 @@
-// Training or evaluation mode for a while.
+// Training or evaluation mode for a while, on one thread.
 #pragma once
 
-#include <utility>
 #include <vector>
 
 #include "heddle/base/export.hpp"
@@ -10,22 +9,37 @@
 HD_API_BEGIN
 namespace heddle::nn {
 
-/// Puts a module and all its parts into one mode; when it goes away, each has its own mode again.
+/// While one lives, a module and all its parts are in one mode for the thread that made it: training() says so there. The
+/// modules themselves are not changed, so that other threads see each in its own mode, and afterwards each has the mode that
+/// it had, whatever was thrown. Guards nest; the thread that made one ends it.
 class ModeGuard {
  public:
-  ModeGuard(Module& module, bool training) {
-    for (const auto& [path, part] : module.named_modules()) before_.emplace_back(part, part->training());
-    module.train(training);
-  }
-  ~ModeGuard() {
-    // Parents come first, so that each part has the last word on itself.
-    for (const auto& [part, training] : before_) part->train(training);
-  }
+  /// `except` keep the modes they have.
+  ModeGuard(Module& module, bool training, const std::vector<Module*>& except = {});
+  ~ModeGuard();
   ModeGuard(const ModeGuard&) = delete;
   ModeGuard& operator=(const ModeGuard&) = delete;
 
+  /// For the library: this thread's innermost guard, or null, ...
+  static const ModeGuard* current();
+  /// ... which another thread that works for this one makes its own while the guard lives.
+  class Use {
+   public:
+    explicit Use(const ModeGuard* guard);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    const ModeGuard* before_;
+  };
+  /// The module's mode on this thread, given its own.
+  static bool mode_of(const Module& module, bool own);
+
  private:
-  std::vector<std::pair<Module*, bool>> before_;
+  std::vector<const Module*> modules_;  // in order of their addresses
+  bool training_;
+  const ModeGuard* outer_;
 };
 
 }  // namespace heddle::nn

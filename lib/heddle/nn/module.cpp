@@ -1,89 +1,130 @@
 #include "heddle/nn/module.hpp"
 
-
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
+#include "heddle/autograd/node.hpp"
 #include "heddle/base/check.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/nn/blocks.hpp"
+#include "heddle/nn/layer_watch.hpp"
+#include "heddle/nn/live_modules.hpp"
+#include "heddle/nn/mode_guard.hpp"
+#include "heddle/nn/walk.hpp"
 
 namespace heddle::nn {
 namespace {
-
-std::string join(const std::string& prefix, std::string_view name) { return prefix.empty() ? std::string(name) : prefix + "." + std::string(name); }
-
-// One module's members, as functions of the walker's.
-struct Walk : Members {
-  std::function<void(std::string_view, Tensor&, bool)> on_value = [](std::string_view, Tensor&, bool) {};
-  std::function<void(std::string_view, Module&)> on_part = [](std::string_view, Module&) {};
-  void value(std::string_view name, Tensor& t, bool trained) override { on_value(name, t, trained); }
-  void part(std::string_view name, Module& m) override { on_part(name, m); }
-};
-
-// Every tensor below `module`, with its path.
-void walk_values(Module& module, const std::string& prefix, const std::function<void(const std::string&, Tensor&, bool)>& f) {
-  Walk walk;
-  walk.on_value = [&](std::string_view name, Tensor& t, bool trained) { f(join(prefix, name), t, trained); };
-  walk.on_part = [&](std::string_view name, Module& m) { walk_values(m, join(prefix, name), f); };
-  module.members(walk);
-}
-
-void walk_modules(Module& module, const std::string& prefix, const std::function<void(const std::string&, Module&)>& f) {
-  f(prefix, module);
-  Walk walk;
-  walk.on_part = [&](std::string_view name, Module& m) { walk_modules(m, join(prefix, name), f); };
-  module.members(walk);
-}
 
 // An error that already carries its layer's path.
 struct LayerError : Error {
   using Error::Error;
 };
 
-thread_local int depth = 0;
-struct Deeper {
-  Deeper() { ++depth; }
-  ~Deeper() { --depth; }
+// The module that was called first on this thread, while it runs, and the paths of what is below it. These are found when
+// somebody asks for one: layers carry none, so that several threads may call them, and each from another module.
+struct Call {
+  Module& outermost;
+  std::optional<std::unordered_map<const Module*, std::string>> paths = {};
+
+  const std::string* path_of(const Module& module) {
+    if (!paths) {
+      auto& all = paths.emplace();
+      internal::walk_modules(outermost, [&](const std::string& path, Module& m) { all.emplace(&m, path); });
+    }
+    const auto found = paths->find(&module);
+    return found == paths->end() ? nullptr : &found->second;
+  }
+};
+thread_local constinit Call* running = nullptr;
+
+class Running {
+ public:
+  explicit Running(Module& outermost) : call_{outermost} { running = &call_; }
+  ~Running() { running = nullptr; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  Call call_;
 };
 
 }  // namespace
 
-std::string LoadReport::str() const {
-  std::string text;
-  const auto list = [&](const char* title, const std::vector<std::string>& names) {
-    if (!names.empty()) text += strings::format("{}{}: {}", text.empty() ? "" : "; ", title, strings::join(names, ", "));
-  };
-  list("missing", missing);
-  list("unexpected", unexpected);
-  list("of another type or shape", mismatched);
-  return text;
+// Copies of a module share it: what removes a hook ends it for all of them, and needs none of them to live.
+struct Module::Hook {
+  explicit Hook(ForwardHook f) : call(std::move(f)) {}
+  ForwardHook call;
+  std::atomic<bool> removed = false;
+};
+
+Members& Members::parameter(std::string_view name, Tensor& t) {
+  if (!t.defined()) return *this;
+  autograd::adopt_parameter(t);
+  value(name, t, true);
+  return *this;
 }
 
+Members& Members::buffer(std::string_view name, Tensor& t) {
+  if (t.defined()) value(name, t, false);
+  return *this;
+}
+
+std::size_t Members::part_size(const Module& m) const {
+  return part_type_ && typeid(m) == *part_type_ ? part_size_ : 0;
+}
+
+Module::Module() { internal::born(this); }
+Module::Module(const Module& other) : training_(other.training_), hooks_(other.hooks_) { internal::born(this); }
+Module& Module::operator=(const Module& other) {
+  training_ = other.training_;
+  hooks_ = other.hooks_;
+  adopted_.store(false, std::memory_order_release);
+  return *this;
+}
+Module::~Module() { internal::died(this); }
+
 Tensor Module::operator()(const Tensor& x) {
-  if (depth == 0 && !named_) {
-    walk_modules(*this, "", [](const std::string& path, Module& m) { m.path_ = path; });
-    named_ = true;
+  const bool outermost = running == nullptr;
+  std::optional<Running> run;
+  if (outermost) {
+    if (!adopted_.load(std::memory_order_acquire)) {
+      internal::walk_values(*this, internal::Ties::once, [](const std::string&, Tensor&, bool) {});
+      adopted_.store(true, std::memory_order_release);
+    }
+    run.emplace(*this);
   }
-  const bool outermost = depth == 0;
-  Deeper deeper;
   Tensor y = guarded([&] {
     // An observer is told of layers on its own thread, so the batch stays in one piece.
     if (observed()) {
-      const Scope scope(path_, type_name(), x);
+      const Scope scope(path(), type_name(), x);
       return scope.output(forward(x));
     }
     if (outermost && runs_in_blocks(*this, x)) return forward_in_blocks(*this, x, [this](const Tensor& part) {
-      Deeper deeper_there;  // on the thread that runs the block
+      // On the thread that runs the block, which may be this one.
+      Call* const before = std::exchange(running, nullptr);
+      const struct Restore {
+        Call* call;
+        ~Restore() { running = call; }
+      } restore{before};
+      Call there{*this};
+      running = &there;
       return forward(part);
     });
     return forward(x);
   });
-  if (has_hooks()) {
-    const auto hooks = *hooks_;
-    for (const auto& [id, hook] : hooks) hook(*this, x, y);
+  if (!hooks_.empty()) {
+    const auto hooks = hooks_;  // one of them may add another
+    for (const auto& hook : hooks)
+      if (!hook->removed) hook->call(*this, x, y);
   }
+  LayerWatch::called(*this, x, y);
   return y;
+}
+
+std::string Module::path() const {
+  const std::string* path = running ? running->path_of(*this) : nullptr;
+  return path ? *path : std::string();
 }
 
 std::string Module::type_name() const {
@@ -97,14 +138,15 @@ Tensor Module::guarded(const std::function<Tensor()>& f) const {
   } catch (const LayerError&) {
     throw;
   } catch (const Error& error) {
-    if (path_.empty()) throw;
-    throw LayerError(strings::format("[{}] {}", path_, error.what()));
+    const std::string here = path();
+    if (here.empty()) throw;
+    throw LayerError(strings::format("[{}] {}", here, error.what()));
   }
 }
 
 NamedTensors Module::named_parameters() {
   NamedTensors result;
-  walk_values(*this, "", [&](const std::string& path, Tensor& t, bool trained) {
+  internal::walk_values(*this, internal::Ties::once, [&](const std::string& path, Tensor& t, bool trained) {
     if (trained) result.emplace_back(path, t);
   });
   return result;
@@ -112,7 +154,7 @@ NamedTensors Module::named_parameters() {
 
 NamedTensors Module::named_buffers() {
   NamedTensors result;
-  walk_values(*this, "", [&](const std::string& path, Tensor& t, bool trained) {
+  internal::walk_values(*this, internal::Ties::once, [&](const std::string& path, Tensor& t, bool trained) {
     if (!trained) result.emplace_back(path, t);
   });
   return result;
@@ -132,76 +174,25 @@ std::int64_t Module::num_parameters() {
 
 NamedModules Module::named_modules() {
   NamedModules result;
-  walk_modules(*this, "", [&](const std::string& path, Module& m) { result.emplace_back(path, &m); });
+  internal::walk_modules(*this, [&](const std::string& path, Module& m) { result.emplace_back(path, &m); });
   return result;
 }
 
 NamedModules Module::named_children() {
   NamedModules result;
-  Walk walk;
-  walk.on_part = [&](std::string_view name, Module& m) { result.emplace_back(name, &m); };
-  members(walk);
-  return result;
-}
-
-NamedTensors Module::state_dict() {
-  NamedTensors result;
-  walk_values(*this, "", [&](const std::string& path, Tensor& t, bool) { result.emplace_back(path, t.detach()); });
-  return result;
-}
-
-LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
-  std::unordered_map<std::string, const Tensor*> given;
-  for (const auto& [name, t] : state) {
-    check(t.defined(), "load_state_dict", "expected tensors, got an undefined one for {}", name);
-    check(given.emplace(name, &t).second, "load_state_dict", "expected each name once, got {} again", name);
-  }
-  LoadReport report;
-  std::vector<std::pair<Tensor, const Tensor*>> copies;
-  for (auto& [name, mine] : state_dict()) {
-    const auto found = given.find(name);
-    if (found == given.end()) {
-      report.missing.push_back(name);
-      continue;
-    }
-    const Tensor& theirs = *found->second;
-    // Types may differ where the caller asks for what fits: floating-point numbers among each other, that is.
-    const bool same_type = theirs.dtype() == mine.dtype();
-    const bool converts = !strict && is_floating_point(theirs.dtype()) && is_floating_point(mine.dtype());
-    if (theirs.shape() != mine.shape() || !(same_type || converts))
-      report.mismatched.push_back(strings::format("{}: expected {} {}, got {} {}", name, name_of(mine.dtype()), mine.shape().str(),
-                                              name_of(theirs.dtype()), theirs.shape().str()));
-    else
-      copies.emplace_back(mine, &theirs);
-    given.erase(found);
-  }
-  for (const auto& [name, t] : state)
-    if (given.contains(name)) report.unexpected.push_back(name);
-  check(!strict || report.ok(), "load_state_dict", "expected the same names and shapes, got {}", report.str());
-  for (auto& [mine, theirs] : copies) mine.copy_(*theirs);
-  return report;
-}
-
-// A parameter becomes a new leaf: the optimizer is made after the module has been moved, as in PyTorch.
-void Module::convert(const std::function<Tensor(const Tensor&)>& f) {
-  walk_values(*this, "", [&](const std::string&, Tensor& t, bool) {
-    const bool trained = t.requires_grad();
-    t = f(t.detach()).detach();
-    if (trained) t.requires_grad_();
+  internal::walk_own(*this, [&](std::string_view name, Module& m) {
+    const bool met = std::any_of(result.begin(), result.end(), [&](const auto& other) { return other.second == &m; });
+    if (!met) result.emplace_back(name, &m);
   });
+  return result;
 }
 
-void Module::to(Device device) {
-  convert([&](const Tensor& t) { return t.to(device); });
-}
-void Module::to(DType dtype) {
-  check(dtype == float32 || dtype == float64, "to", "expected float32 or float64, got {}{}", name_of(dtype),
-        dtype == bfloat16 ? ", which is for activations: give the module an input of it" : "");
-  convert([&](const Tensor& t) { return is_floating_point(t.dtype()) ? t.to(dtype) : t; });
-}
+bool Module::training() const { return ModeGuard::mode_of(*this, training_); }
 
 void Module::train(bool on) {
-  walk_modules(*this, "", [&](const std::string&, Module& m) { m.training_ = on; });
+  internal::walk_modules(*this, [&](const std::string&, Module& m) {
+    if (m.training_ != on) m.training_ = on;
+  });
 }
 
 void Module::zero_grad() {
@@ -209,27 +200,45 @@ void Module::zero_grad() {
 }
 
 void Module::apply(const std::function<void(Module&)>& f) {
-  for (auto& [name, child] : named_children()) child->apply(f);
-  f(*this);
+  // Parts before the whole, each once.
+  std::vector<Module*> order;
+  const std::function<void(Module&)> visit = [&](Module& m) {
+    if (std::find(order.begin(), order.end(), &m) != order.end()) return;
+    order.push_back(&m);
+    const std::size_t place = order.size() - 1;
+    for (const auto& [name, child] : m.named_children()) visit(*child);
+    std::rotate(order.begin() + static_cast<std::ptrdiff_t>(place), order.begin() + static_cast<std::ptrdiff_t>(place) + 1,
+                order.end());
+  };
+  visit(*this);
+  for (Module* m : order) f(*m);
 }
 
 std::function<void()> Module::register_forward_hook(ForwardHook hook) {
-  if (!hooks_) hooks_ = std::make_shared<std::vector<std::pair<std::uint64_t, ForwardHook>>>();
-  const std::uint64_t id = hooks_->empty() ? 0 : hooks_->back().first + 1;
-  hooks_->emplace_back(id, std::move(hook));
-  return [hooks = hooks_, id] { std::erase_if(*hooks, [id](const auto& entry) { return entry.first == id; }); };
+  std::erase_if(hooks_, [](const auto& old) { return old->removed.load(); });
+  const auto added = hooks_.emplace_back(std::make_shared<Hook>(std::move(hook)));
+  return [added] { added->removed = true; };
 }
 
-std::string to_string(Module& module) {
-  const auto children = module.named_children();
-  if (children.empty()) return module.describe();
-  std::string text = module.describe() + "(\n";
-  for (const auto& [name, child] : children) {
-    std::string inner = to_string(*child);
-    for (std::size_t at = 0; (at = inner.find('\n', at)) != std::string::npos; at += 3) inner.insert(at + 1, "  ");
-    text += strings::format("  ({}): {}\n", name, inner);
-  }
-  return text + ")";
+bool Module::has_hooks() const {
+  const auto lives = [](const auto& hook) { return !hook->removed; };
+  return std::any_of(hooks_.begin(), hooks_.end(), lives) || LayerWatch::watches(*this);
 }
+
+namespace {
+std::string print(Module& module, const internal::Chain* outer) {
+  if (outer && outer->holds(module)) return module.type_name() + "(...)";
+  const internal::Chain chain{&module, outer};
+  std::string parts;
+  internal::walk_own(module, [&](std::string_view name, Module& child) {
+    std::string inner = print(child, &chain);
+    for (std::size_t at = 0; (at = inner.find('\n', at)) != std::string::npos; at += 3) inner.insert(at + 1, "  ");
+    parts += strings::format("  ({}): {}\n", name, inner);
+  });
+  return parts.empty() ? module.describe() : module.describe() + "(\n" + parts + ")";
+}
+}  // namespace
+
+std::string to_string(Module& module) { return print(module, nullptr); }
 
 }  // namespace heddle::nn

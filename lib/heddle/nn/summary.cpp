@@ -2,12 +2,14 @@
 
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/base/format.hpp"
 #include "heddle/nn/conv.hpp"
-#include "heddle/nn/mode_guard.hpp"
+#include "heddle/nn/layer_watch.hpp"
 #include "heddle/nn/layers.hpp"
+#include "heddle/nn/mode_guard.hpp"
 
 namespace heddle::nn {
 namespace {
@@ -50,23 +52,27 @@ Summary summarize(Module& module, const Shape& input) {
   Summary summary;
   summary.input = input;
   Field field;
-  std::vector<std::function<void()>> removers;
-  for (const auto& [path, part] : module.named_modules()) {
-    if (!part->named_children().empty()) continue;
-    removers.push_back(part->register_forward_hook([&, path = path](Module& m, const Tensor&, const Tensor& y) {
+  std::unordered_set<const void*> counted;  // a shared tensor belongs to the row that has it first
+  const auto own_parameters = [&](Module& m) {
+    std::int64_t count = 0;
+    for (const Tensor& t : m.parameters())
+      if (counted.insert(t.impl().get()).second) count += t.numel();
+    return count;
+  };
+  const auto parameters = module.parameters();
+  const TensorOptions options = parameters.empty() ? TensorOptions{} : parameters.front().options();
+  {
+    const LayerWatch watch(leaf_modules(module), [&](const std::string& path, Module& m, const Tensor&, const Tensor& y) {
       const bool whole_plane = y.dim() == 4 && y.size(2) == 1 && y.size(3) == 1 && (dynamic_cast<AvgPool2d*>(&m) != nullptr);
       if (!whole_plane) follow(field, m);
       summary.layers.push_back({.path = path, .type = m.type_name(), .description = m.describe(),
-                                .output = y.shape(), .parameters = m.num_parameters(), .multiply_adds = multiply_adds(m, y),
+                                .output = y.shape(), .parameters = own_parameters(m), .multiply_adds = multiply_adds(m, y),
                                 .receptive_field = field.size});
       summary.activations_mb += 2e-6 * static_cast<double>(y.numel()) * static_cast<double>(size_of(y.dtype()));
-    }));
+    });
+    const ModeGuard evaluating(module, false);
+    no_grad([&] { module(zeros(input, options)); });
   }
-  const ModeGuard evaluating(module, false);
-  const auto parameters = module.parameters();
-  const TensorOptions options = parameters.empty() ? TensorOptions{} : parameters.front().options();
-  no_grad([&] { module(zeros(input, options)); });
-  for (auto& remove : removers) remove();
 
   for (const Tensor& t : parameters) {
     summary.parameters += t.numel();

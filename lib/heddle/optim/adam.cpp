@@ -17,39 +17,46 @@ void validate(const AdamOptions& o, const char* name) {
 
 }  // namespace
 
-Adam::Adam(const std::vector<Tensor>& parameters, const AdamOptions& options) : Adam(parameters, options, false, "Adam") {}
-
-Adam::Adam(const std::vector<Tensor>& parameters, const AdamOptions& options, bool decoupled, const char* name)
-    : decoupled_(decoupled), name_(name) {
-  add_param_group(parameters, options);
-}
-
-AdamW::AdamW(const std::vector<Tensor>& parameters, const AdamOptions& options) : Adam(parameters, options, true, "AdamW") {}
-
-void Adam::add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options) {
+void AdamBase::add(const std::vector<Tensor>& parameters, const AdamOptions& options) {
   validate(options, name_);
   add_group(parameters, name_);
   options_.push_back(options);
 }
 
-const AdamOptions& Adam::options(int group) const {
+const AdamOptions& AdamBase::group_options(int group) const {
   check_group(group);
   return options_[static_cast<std::size_t>(group)];
 }
 
-double Adam::lr(int group) const {
-  return options(group).lr;
+Adam::Adam(const std::vector<Tensor>& parameters, const AdamOptions& options) : AdamBase(false, "Adam") {
+  add(parameters, options);
 }
-double Adam::momentum(int group) const {
-  return options(group).beta1;
+void Adam::add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options) { add(parameters, options); }
+
+AdamW::AdamW(const std::vector<Tensor>& parameters, const AdamWOptions& options) : AdamBase(true, "AdamW") {
+  add_param_group(parameters, options);
+}
+void AdamW::add_param_group(const std::vector<Tensor>& parameters, const AdamWOptions& o) {
+  add(parameters, {.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .weight_decay = o.weight_decay});
+}
+AdamWOptions AdamW::options(int group) const {
+  const AdamOptions& o = group_options(group);
+  return {.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .weight_decay = o.weight_decay};
 }
 
-void Adam::set_lr(int group, double lr) {
+double AdamBase::lr(int group) const {
+  return group_options(group).lr;
+}
+double AdamBase::momentum(int group) const {
+  return group_options(group).beta1;
+}
+
+void AdamBase::set_lr(int group, double lr) {
   check_group(group);
   options_[static_cast<std::size_t>(group)].lr = lr;
 }
 
-void Adam::set_momentum(int group, double momentum) {
+void AdamBase::set_momentum(int group, double momentum) {
   check_group(group);
   options_[static_cast<std::size_t>(group)].beta1 = momentum;
 }
@@ -66,7 +73,7 @@ kernels::AdamOptions kernel_options(const AdamOptions& o, bool decoupled, std::i
 }
 }  // namespace
 
-void Adam::step() {
+void AdamBase::step() {
   const Scope scope("optimizer", name_);
   const bool recording = detail::step_phase() == detail::StepPhase::recording;  // then before_replay() counts
   for (std::size_t g = 0; g < groups_.size(); ++g) {
@@ -93,23 +100,23 @@ void Adam::step() {
   }
 }
 
-void Adam::before_replay() {
+void AdamBase::before_replay() {
   detail::write_live_options(live_, [&](const detail::LiveSettings& l) {
     for (detail::Slot* slot : l.slots) ++slot->step;
-    return kernel_options(options(l.group), decoupled_, l.slots.front()->step);
+    return kernel_options(group_options(l.group), decoupled_, l.slots.front()->step);
   });
 }
 
-std::vector<std::string> Adam::buffer_names() const {
+std::vector<std::string> AdamBase::buffer_names() const {
   return {"exp_avg", "exp_avg_sq"};
 }
 
-std::map<std::string, double> Adam::settings(int group) const {
-  const AdamOptions& o = options(group);
+std::map<std::string, double> AdamBase::settings(int group) const {
+  const AdamOptions& o = group_options(group);
   return {{"lr", o.lr}, {"beta1", o.beta1}, {"beta2", o.beta2}, {"eps", o.eps}, {"weight_decay", o.weight_decay}};
 }
 
-void Adam::set_settings(int group, const std::map<std::string, double>& values) {
+void AdamBase::set_settings(int group, const std::map<std::string, double>& values) {
   options_[static_cast<std::size_t>(group)] = {.lr = values.at("lr"),
                                                .beta1 = values.at("beta1"),
                                                .beta2 = values.at("beta2"),

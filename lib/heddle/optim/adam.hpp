@@ -14,14 +14,17 @@ struct AdamOptions {
   double weight_decay = 0;
 };
 
-/// Weight decay is added to the gradient.
-class Adam : public Optimizer {
- public:
-  /// Error for negative settings or betas outside [0, 1).
-  explicit Adam(const std::vector<Tensor>& parameters, const AdamOptions& options = {});
-  void add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options);
-  const AdamOptions& options(int group = 0) const;
+/// A type of its own for its own default: what names only lr still decays.
+struct AdamWOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 1e-2;
+};
 
+/// What Adam and AdamW share.
+class AdamBase : public Optimizer {
+ public:
   void step() override;
   void before_replay() override;
   double lr(int group = 0) const override;
@@ -32,7 +35,9 @@ class Adam : public Optimizer {
   void set_momentum(int group, double momentum) override;
 
  protected:
-  Adam(const std::vector<Tensor>& parameters, const AdamOptions& options, bool decoupled, const char* name);
+  AdamBase(bool decoupled, const char* name) : decoupled_(decoupled), name_(name) {}
+  void add(const std::vector<Tensor>& parameters, const AdamOptions& options);
+  const AdamOptions& group_options(int group) const;
 
  private:
   std::vector<std::string> buffer_names() const override;
@@ -44,11 +49,22 @@ class Adam : public Optimizer {
   const char* name_;
 };
 
-/// Weight decay shrinks the parameters directly, by lr * weight_decay of themselves a step.
-class AdamW : public Adam {
+/// Weight decay is added to the gradient.
+class Adam : public AdamBase {
  public:
-  explicit AdamW(const std::vector<Tensor>& parameters,
-                 const AdamOptions& options = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 1e-2});
+  /// Error for negative settings or betas outside [0, 1).
+  explicit Adam(const std::vector<Tensor>& parameters, const AdamOptions& options = {});
+  void add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options);
+  const AdamOptions& options(int group = 0) const { return group_options(group); }
+};
+
+/// Weight decay shrinks the parameters directly, by lr * weight_decay of themselves a step.
+class AdamW : public AdamBase {
+ public:
+  /// Error for negative settings or betas outside [0, 1).
+  explicit AdamW(const std::vector<Tensor>& parameters, const AdamWOptions& options = {});
+  void add_param_group(const std::vector<Tensor>& parameters, const AdamWOptions& options);
+  AdamWOptions options(int group = 0) const;
 };
 
 }  // namespace heddle::optim

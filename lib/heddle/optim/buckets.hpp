@@ -44,6 +44,14 @@ std::vector<kernels::ParameterSlice<T>> slices_of(const Bucket& bucket) {
   return slices;
 }
 
+/// Where the slots' parameters lie.
+inline std::vector<const void*> places_of(const std::vector<Slot*>& slots) {
+  std::vector<const void*> places;
+  places.reserve(slots.size());
+  for (const Slot* slot : slots) places.push_back(slot->parameter.raw_data());
+  return places;
+}
+
 /// Where a recorded step reads its options from; null where it is told them. A step that warms up makes room.
 template <class Options>
 const Options* live_options(std::vector<LiveSettings>& live, int group, std::size_t number, const Bucket& bucket) {
@@ -52,12 +60,15 @@ const Options* live_options(std::vector<LiveSettings>& live, int group, std::siz
   if (step_phase() == StepPhase::warming_up) {
     const TensorOptions bytes{uint8, bucket.device};
     if (found == live.end())
-      found = live.insert(live.end(), {group, number, {}, empty({static_cast<std::int64_t>(sizeof(Options))}, bytes)});
+      found = live.insert(live.end(), {group, number, {}, {}, {}});
+    if (!found->memory.defined() || found->memory.device() != bucket.device)
+      found->memory = empty({static_cast<std::int64_t>(sizeof(Options))}, bytes);
     found->slots = bucket.slots;
     return nullptr;
   }
   check(found != live.end() && found->slots == bucket.slots, "optimizer.step",
         "expected the parameters of the steps before the recorded one, got others");
+  found->places = places_of(found->slots);
   return reinterpret_cast<const Options*>(found->memory.template data<std::uint8_t>());
 }
 
@@ -66,6 +77,8 @@ template <class F>
 void write_live_options(const std::vector<LiveSettings>& live, F options_of) {
   check(!live.empty(), "optimizer.before_replay", "expected a recorded step, got none: load_state_dict ends what was recorded");
   for (const auto& l : live) {
+    check(l.places == places_of(l.slots), "optimizer.before_replay",
+          "expected parameters that lie where they lay when the step was recorded, got ones that were moved since (Module::to)");
     const auto options = options_of(l);
     heddle::detail::upload_bytes(l.memory.device(), l.memory.template data<std::uint8_t>(), &options, sizeof options);
   }

@@ -86,8 +86,9 @@ StateDict Optimizer::state_dict() const {
     for (const auto& [name, value] : settings(g)) state.numbers[group_prefix(g) + name] = value;
     for (const auto& slot : groups_[static_cast<std::size_t>(g)]) {
       const std::string prefix = slot_prefix(place++);
-      if (slot.buffer0.defined()) state.tensors[prefix + names[0]] = copy_of(slot.buffer0, slot.buffer0);
-      if (slot.buffer1.defined()) state.tensors[prefix + names[1]] = copy_of(slot.buffer1, slot.buffer1);
+      // As the next step would find them, where the parameter has moved.
+      if (slot.buffer0.defined()) state.tensors[prefix + names[0]] = copy_of(slot.buffer0, slot.parameter);
+      if (slot.buffer1.defined()) state.tensors[prefix + names[1]] = copy_of(slot.buffer1, slot.parameter);
       if (slot.step > 0) state.numbers[prefix + "step"] = static_cast<double>(slot.step);
     }
   }
@@ -167,6 +168,15 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm) {
 }
 
 namespace detail {
+namespace {
+
+// The buffer on the parameter's device and of its type.
+void follow(Tensor& buffer, const Tensor& parameter) {
+  if (!buffer.defined() || (buffer.dtype() == parameter.dtype() && buffer.device() == parameter.device())) return;
+  buffer = copy_of(buffer, parameter);
+}
+
+}  // namespace
 
 std::vector<Bucket> buckets_of(std::vector<Slot>& slots, std::string_view where) {
   std::vector<Bucket> buckets;
@@ -176,6 +186,8 @@ std::vector<Bucket> buckets_of(std::vector<Slot>& slots, std::string_view where)
     if (!gradient.defined() || p.numel() == 0) continue;
     check(gradient.is_contiguous(), where, "expected a dense gradient, got strides {} for shape {}", gradient.strides().str(),
           gradient.shape().str());
+    follow(slot.buffer0, p);
+    follow(slot.buffer1, p);
     const auto fits = [&](const Bucket& b) {
       return b.dtype == p.dtype() && b.device == p.device() && b.step == slot.step && b.fresh == !slot.buffer0.defined();
     };

@@ -1,7 +1,8 @@
 // What all optimizers share: groups of parameters with settings of their own, and state that can be saved and restored.
 //
 // A step reads the gradients that backward() left in the parameters and writes the parameters in place, all parameters of
-// a group in one kernel call. Parameters without a gradient are skipped, as in PyTorch.
+// a group in one kernel call. Parameters without a gradient are skipped, as in PyTorch. A parameter that has moved to another
+// device or type since (nn::Module::to) is the same parameter: its state follows at the next step.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +38,7 @@ struct LiveSettings {
   std::size_t bucket;  ///< which kernel call of the group
   std::vector<Slot*> slots;
   Tensor memory;
+  std::vector<const void*> places;  ///< where the slots' parameters lay when the step was recorded
 };
 }  // namespace detail
 
@@ -49,7 +51,8 @@ class Optimizer {
   /// Updates every parameter that has a gradient.
   virtual void step() = 0;
   /// The host's part of a step that a StepGraph replays: counts the step, and writes its settings to where the recording reads
-  /// them; nothing waits. Error where no step was recorded, or load_state_dict has replaced what it works on.
+  /// them; nothing waits. Error where no step was recorded, load_state_dict has replaced what it works on, or a parameter has
+  /// moved since.
   virtual void before_replay() = 0;
   /// Drops all gradients: grad() of every parameter is undefined until the next backward().
   void zero_grad();

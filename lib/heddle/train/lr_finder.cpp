@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "heddle/base/check.hpp"
 #include "heddle/core/random.hpp"
@@ -104,7 +105,8 @@ LRCurve find_lr(nn::Module& net, optim::Optimizer& optimizer, const data::DataLo
   check(options.stop_factor > 1 && options.bandwidth > 0, where,
         "expected a stop_factor above 1 and a bandwidth above 0, got {} and {}", options.stop_factor, options.bandwidth);
   Restore restore(net, optimizer);
-  const nn::ModeGuard mode(net, true);
+  std::optional<nn::ModeGuard> mode;  // as fit(): frozen parts of a network in training stay so
+  if (!net.training()) mode.emplace(net, true);
   default_generator().manual_seed(options.seed);
   LRCurve curve;
   const double factor = std::pow(options.end_lr / options.start_lr, 1.0 / (options.steps - 1));

@@ -4,12 +4,15 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/base/check.hpp"
 #include "heddle/core/backend.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/core/random.hpp"
+#include "heddle/nn/audit.hpp"
+#include "heddle/nn/mode_guard.hpp"
 #include "heddle/ops/loss.hpp"
 #include "heddle/ops/reduce.hpp"
 #include "heddle/ops/softmax.hpp"
@@ -26,19 +29,24 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// Evaluation mode for as long as it lives.
+// Evaluation mode without recording, for as long as it lives and on this thread.
 class EvalGuard {
  public:
-  explicit EvalGuard(nn::Module& net) : net_(net), before_(net.training()) { net_.eval(); }
-  ~EvalGuard() { net_.train(before_); }
-  EvalGuard(const EvalGuard&) = delete;
-  EvalGuard& operator=(const EvalGuard&) = delete;
+  explicit EvalGuard(nn::Module& net) : mode_(net, false) {}
 
  private:
-  nn::Module& net_;
-  bool before_;
+  nn::ModeGuard mode_;
   NoGradGuard no_grad_;
 };
+
+// The parts of a network in training that are in evaluation mode: somebody froze them.
+std::vector<nn::Module*> frozen_parts(nn::Module& net) {
+  std::vector<nn::Module*> frozen;
+  if (!net.training()) return frozen;
+  for (const auto& [path, part] : net.named_modules())
+    if (!part->training()) frozen.push_back(part);
+  return frozen;
+}
 
 // What every step of a training works with.
 struct Loop {
@@ -47,13 +55,16 @@ struct Loop {
   optim::LRScheduler* schedule;
   const TrainerOptions& options;
   std::vector<Tensor> parameters;
-  std::int64_t steps;  // of the whole training
+  std::int64_t steps;                // of the whole training
+  std::vector<nn::Module*> frozen;   // stay in evaluation mode
+  bool* audited;                     // whether a loss has been looked at for what the network forgot to name
 
   // From a batch to the next weights; nothing in it waits for the device.
   void work(const data::Batch& batch, TrainerState& state) const {
     optimizer.zero_grad();
     const Tensor logits = net(batch.images);
     const Tensor loss = cross_entropy(logits, batch.labels, {.label_smoothing = options.label_smoothing});
+    if (!std::exchange(*audited, true)) nn::audit(net, loss, parameters);
     loss.backward();
     if (options.clip_grad_norm > 0) optim::clip_grad_norm_(parameters, options.clip_grad_norm);
     optimizer.step();
@@ -62,7 +73,9 @@ struct Loop {
 
   // The rest of the epoch that the state is in, from recordings where there are some. False when on_step ended it.
   bool epoch(const data::DataLoader& train, TrainerState& state, RecordedSteps* recorded) const {
-    net.train();
+    // A network that somebody left in evaluation mode trains all the same; one in training is taken as it is.
+    std::optional<nn::ModeGuard> training;
+    if (!net.training()) training.emplace(net, true, frozen);
     const auto& loader = train.options();
     const auto number = static_cast<std::uint64_t>(state.epoch);
     const double before = state.seconds;
@@ -167,8 +180,11 @@ Predictions predict(nn::Module& net, const data::DataLoader& loader) {
 std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim::LRScheduler* schedule,
                              const data::DataLoader& train, const data::DataLoader& test, const TrainerOptions& options) {
   check(options.epochs >= 1, "fit", "expected one epoch or more, got {}", options.epochs);
-  const Loop loop{
-      net, optimizer, schedule, options, optimizer.parameters(), static_cast<std::int64_t>(options.epochs) * train.size()};
+  bool audited = false;
+  const Loop loop{net,     optimizer,
+                  schedule, options,
+                  optimizer.parameters(), static_cast<std::int64_t>(options.epochs) * train.size(),
+                  frozen_parts(net), &audited};
   default_generator().manual_seed(options.seed);
   TrainerState beginning;
   TrainerState& state = options.state ? *options.state : beginning;

@@ -62,7 +62,8 @@ struct TrainerOptions {
   std::function<bool(const EpochResult&)> on_epoch = {};
 };
 
-/// Loss and accuracy in evaluation mode, without recording; the module's mode is restored.
+/// Loss and accuracy in evaluation mode (a ModeGuard's: no module's own mode changes), without recording. Several threads may
+/// evaluate one network at once, as they may predict() with it.
 Metrics evaluate(nn::Module& net, const data::DataLoader& loader);
 
 /// What the network says of each sample of a loader, in the loader's order.
@@ -72,7 +73,10 @@ struct Predictions {
 };
 Predictions predict(nn::Module& net, const data::DataLoader& loader);
 
-/// Trains by cross-entropy. The schedule, which may be null, is stepped after every optimizer step. Returns the epochs done,
+/// Trains by cross-entropy. A network in training mode is taken as it is: parts that were put into evaluation mode (a frozen
+/// batch norm) stay there, and parameters with requires_grad_(false) stay as they are. One in evaluation mode as a whole is
+/// trained as a whole; in both cases every module has its own mode again afterwards. Error at the first step where the loss
+/// depends on a tensor that requires a gradient, but that neither the network names nor the optimizer has. The schedule, which may be null, is stepped after every optimizer step. Returns the epochs done,
 /// with those before options.state. Given one seed, the result is the same to the bit on every run, on any number of threads,
 /// and however often it was stopped and gone on with. Error, naming the step, as soon as an epoch's loss is not finite.
 std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim::LRScheduler* schedule,
