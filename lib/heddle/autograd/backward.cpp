@@ -72,6 +72,7 @@ void accumulate(Meta& leaf, Tensor gradient) {
     leaf.grad = shared ? empty_like(gradient).copy_(gradient) : gradient.detach();
     return;
   }
+  ++leaf.grad.impl()->storage->version;  // another graph may have saved it
   Gathered sum{leaf.grad, true};
   sum.add(std::move(gradient));
 }
@@ -217,7 +218,7 @@ void Tensor::set_grad(Tensor gradient) {
           "expected a {} gradient of shape {} on {}, got {} {} on {}", name_of(dtype()), shape(), device(),
           name_of(gradient.dtype()), gradient.shape(), gradient.device());
   // Later gradients are added to it in place, which takes a dense one.
-  if (gradient.defined() && !gradient.is_contiguous()) gradient = empty_like(gradient).copy_(gradient);
+  if (gradient.defined() && !gradient.is_contiguous()) gradient = empty_like(gradient).copy_(gradient.detach());
   meta_of(*this).grad = std::move(gradient);
 }
 

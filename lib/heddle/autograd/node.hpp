@@ -25,6 +25,8 @@ struct Meta : detail::AutogradMeta {
   std::vector<Hook> hooks;     ///< a leaf's; a node keeps those of its output
   /// Of a leaf whose data was replaced: its type and place now. A graph recorded before sends gradients of the old ones.
   std::optional<TensorOptions> moved;
+
+  const char* forbids_write() const override;
 };
 
 /// Where a gradient goes: to a node, to a leaf, or nowhere.

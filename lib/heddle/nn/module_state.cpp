@@ -97,7 +97,7 @@ LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
       absent.emplace_back(name, mine);
       continue;
     }
-    const Tensor& theirs = *found->second;
+    const Tensor theirs = found->second->detach();  // it may be a parameter of another module
     // Types may differ where the caller asks for what fits: floating-point numbers among each other, that is.
     const bool same_type = theirs.dtype() == mine.dtype();
     const bool converts = !strict && is_floating_point(theirs.dtype()) && is_floating_point(mine.dtype());
