@@ -26,7 +26,7 @@ template <class T> void backward(Stream, Activation a, std::int64_t count, const
   visit(a, [&](auto f) {
     parallel_for(count, block_size, [&](std::int64_t begin, std::int64_t end) {
       HD_IVDEP
-      for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * derivative<decltype(f)::value>(saved[i], slope);
+      for (std::int64_t i = begin; i < end; ++i) dx[i] = gradient<decltype(f)::value>(saved[i], dy[i], slope);
     });
   });
 }

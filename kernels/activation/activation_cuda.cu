@@ -26,7 +26,7 @@ template <Activation a>
 struct Backward {
   template <class T>
   HD_DEVICE T operator()(T saved, T dy, T slope) const {
-    return dy * derivative<a>(saved, slope);
+    return gradient<a>(saved, dy, slope);
   }
 };
 // The same, chosen at run time: f is Forward or Backward.

@@ -106,4 +106,11 @@ template <Activation f, class T> HD_INLINE T derivative(T saved, T slope) {
   }
 }
 
+/// dx of dy. A unit that relu has cut off has no gradient, whatever comes back to it (0 times infinity would be NaN); a NaN is
+/// not cut off.
+template <Activation f, class T> HD_INLINE T gradient(T saved, T dy, T slope) {
+  if constexpr (f == Activation::relu) return saved <= 0 ? T(0) : dy;
+  return dy * derivative<f>(saved, slope);
+}
+
 }  // namespace heddle::kernels

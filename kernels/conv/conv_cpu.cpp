@@ -6,6 +6,7 @@
 #include "heddle/base/isa.hpp"
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/conv_algorithms.hpp"
+#include "kernels/conv/conv_asked.hpp"
 #include "kernels/conv/conv_choice.hpp"
 
 namespace heddle::kernels {
@@ -92,7 +93,14 @@ const Conv2dKernels<double>& CpuTable<this_isa, Conv2dKernels<double>>::get(Vari
 }
 
 #if HEDDLE_ISA_IS_BASE
+namespace {
+thread_local const ConvChoice* innermost = nullptr;
+}
+ConvChoiceScope::ConvChoiceScope(ConvChoice choice) : outer_(innermost), choice_(choice) { innermost = &choice_; }
+ConvChoiceScope::~ConvChoiceScope() { innermost = outer_; }
+
 ConvChoice conv_choice() {
+  if (innermost) return *innermost;
   static const ConvChoice choice = [] {
     const char* wish = std::getenv("HEDDLE_CONV");
     const std::string name = wish ? wish : "";

@@ -6,6 +6,7 @@
 #include "heddle/autograd/record.hpp"
 #include "heddle/base/bfloat16.hpp"
 #include "heddle/base/connection_error.hpp"
+#include "heddle/base/denormal.hpp"
 #include "heddle/base/device.hpp"
 #include "heddle/base/dtype.hpp"
 #include "heddle/base/error.hpp"

@@ -95,14 +95,14 @@ TEST_CASE("a saved tensor that is overwritten is noticed", "[record]") {
   const Tensor x = leaf({3});
   Tensor hidden = x + 1.0;
   const Tensor y = sum(cube(hidden, 3));
-  hidden.select(0, 1).fill_(0);  // through a view: the memory is what counts
+  hidden.detach().select(0, 1).fill_(0);  // through a view: the memory is what counts
   require_error(
       [&] { y.backward(); },
       "[cube] expected the tensor of shape [3] that backward needs as it was, got one written in place since forward");
   // Reading it, or writing what was not saved, is fine.
   Tensor sums = x + 1.0;
   const Tensor z = sum(sums * 2.0);
-  sums.fill_(0);
+  sums.detach().fill_(0);
   z.backward();
   REQUIRE(x.grad().to_vector<double>() == std::vector<double>{2, 2, 2});
 }

@@ -251,7 +251,7 @@ TEST_CASE("arithmetic says what it expected", "[elementwise]") {
   require_error([] { clamp(zeros({3}), 1, 0); }, "[clamp] expected bounds in order, got [1, 0]");
   const Tensor a = leaf({3}), b = leaf({3}, cpu, 1, 2, 2);
   const Tensor hidden = a + b, y = sum(hidden * b);
-  Tensor(hidden).fill_(1);
+  hidden.detach().fill_(1);
   require_error([&] { y.backward(); },
                 "[mul] expected the tensor of shape [3] that backward needs as it was, got one written in place since forward");
 }

@@ -170,7 +170,7 @@ TEST_CASE("losses say what they expected, before anything is computed", "[loss]"
       "[cross_entropy] expected labels of shape [4] for scores [4, 10], got [2]");
   require_error([&] { cross_entropy(x, zeros({4})); }, "[cross_entropy] expected labels of int64, got float32");
   require_error([&] { cross_entropy(zeros({10}), labels({1})); },
-                "[cross_entropy] expected scores [n, classes] with elements, got [10]");
+                "[cross_entropy] expected scores [n, classes] of one class or more, got [10]");
   require_error(
       [&] {
         cross_entropy(x, labels({0, 1, 2, 3}), {.label_smoothing = 1.5});

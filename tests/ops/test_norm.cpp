@@ -281,7 +281,7 @@ TEST_CASE("a norm notices that its input, or its running statistics, were overwr
 
 TEST_CASE("norms say what they expected", "[norm]") {
   const Tensor x = zeros({8, 6, 4, 4});
-  require_error([&] { batch_norm(zeros({6}), {}, {}); }, "[batch_norm] expected an input [n, c, ...] with elements, got [6]");
+  require_error([&] { batch_norm(zeros({6}), {}, {}); }, "[batch_norm] expected an input [n, c, ...], got [6]");
   require_error([&] { batch_norm(x, zeros({6}), {}); },
                 "[batch_norm] expected running_mean and running_var both, or none, got one");
   require_error([&] { batch_norm(x, zeros({5}), zeros({6})); },

@@ -186,7 +186,7 @@ TEST_CASE("pooling says what it expected", "[pool]") {
       [&] {
         max_pool2d(zeros({8, 8}), 2);
       },
-      "[max_pool2d] expected an input [n, c, h, w] or [c, h, w] with elements, got [8, 8]");
+      "[max_pool2d] expected an input [n, c, h, w] or [c, h, w] of images with elements, got [8, 8]");
   require_error([&] { max_pool2d(x, 3, {.padding = 2}); },
                 "[max_pool2d] expected a padding of at most half the kernel {3, 3}, got {2, 2}");
   require_error([&] { max_pool2d(x, {0, 2}); }, "[max_pool2d] expected a kernel of 1 or more, got {0, 2}");

@@ -80,7 +80,7 @@ void check_state(Make make) {
   const ScheduleState saved_schedule = schedule.state_dict();
 
   Bowl two;
-  for (std::size_t i = 0; i < two.p.size(); ++i) two.p[i].copy_(one.p[i]);
+  for (std::size_t i = 0; i < two.p.size(); ++i) two.p[i].detach().copy_(one.p[i].detach());
   auto second = make(two);
   OneCycleLR second_schedule(*second, {.max_lr = 0.2, .total_steps = 20});
   second->load_state_dict(saved);

@@ -204,7 +204,7 @@ void Tensor::set_grad(Tensor gradient) {
           "expected a {} gradient of shape {} on {}, got {} {} on {}", name_of(dtype()), shape(), device(),
           name_of(gradient.dtype()), gradient.shape(), gradient.device());
   // Later gradients are added to it in place, which takes a dense one.
-  if (gradient.defined() && !gradient.is_contiguous()) gradient = empty_like(gradient).copy_(gradient);
+  if (gradient.defined() && !gradient.is_contiguous()) gradient = empty_like(gradient).copy_(gradient.detach());
   meta_of(*this).grad = std::move(gradient);
 }
 

@@ -19,7 +19,7 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
   for (Tensor& leaf : leaves) {
     const bool wanted = leaf.requires_grad();
     if (!wanted) continue;
-    leaf = empty_like(leaf).copy_(leaf);
+    leaf = empty_like(leaf).copy_(leaf.detach());
     leaf.requires_grad_();
   }
   const Tensor y = f(leaves);
@@ -45,7 +45,7 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
     const auto shifted = [&](std::size_t i, double by) {
       auto values = original;
       values[i] += by;
-      leaves[k].copy_(tensor(values, leaves[k].shape(), leaves[k].device()));
+      leaves[k].detach().copy_(tensor(values, leaves[k].shape(), leaves[k].device()));
       return value();
     };
     for (std::size_t i = 0; i < original.size(); ++i) {
@@ -59,7 +59,7 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
       }
       result.passed = false;
     }
-    leaves[k].copy_(tensor(original, leaves[k].shape(), leaves[k].device()));
+    leaves[k].detach().copy_(tensor(original, leaves[k].shape(), leaves[k].device()));
   }
   return result;
 }

@@ -22,6 +22,8 @@ struct Meta : detail::AutogradMeta {
   std::shared_ptr<Node> node;  ///< null for a leaf
   Tensor grad;
   std::vector<Hook> hooks;     ///< a leaf's; a node keeps those of its output
+
+  const char* forbids_write() const override;
 };
 
 /// Where a gradient goes: to a node, to a leaf, or nowhere.

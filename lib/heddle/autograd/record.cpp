@@ -48,6 +48,11 @@ const Tensor& Saved::get(std::string_view op) const {
   return tensor_;
 }
 
+const char* Meta::forbids_write() const {
+  if (!requires_grad || !grad_enabled) return nullptr;
+  return node ? "the result of a recorded op (or a view of one)" : "a leaf that requires grad";
+}
+
 Meta* find_meta(const Tensor& tensor) {
   return static_cast<Meta*>(tensor.impl()->autograd.get());
 }

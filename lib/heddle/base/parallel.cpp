@@ -14,6 +14,7 @@
 #include "heddle/base/check.hpp"
 #include "heddle/base/chunk.hpp"
 #include "heddle/base/cores.hpp"
+#include "heddle/base/denormal.hpp"
 #include "heddle/base/fork.hpp"
 #include "heddle/base/threads.hpp"
 
@@ -24,12 +25,13 @@
 namespace heddle {
 namespace {
 
-// Subnormal numbers cost some processors a hundred cycles each, so every thread that runs chunks flushes them to zero:
-// the calling thread too, for the length of its chunks, so that results do not depend on who ran which chunk.
+// Subnormal numbers cost some processors a hundred cycles each, so every thread that runs chunks flushes them to zero, unless
+// set_flush_denormal() says otherwise: the calling thread too, for the length of its chunks, so that results do not depend on
+// who ran which chunk.
 class FlushDenormals {
  public:
 #if defined(__x86_64__)
-  FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040); }
+  FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(get_flush_denormal() ? saved_ | 0x8040u : saved_ & ~0x8040u); }
   ~FlushDenormals() { _mm_setcsr(saved_); }
 
  private:
@@ -37,7 +39,7 @@ class FlushDenormals {
 #elif defined(__aarch64__)
   FlushDenormals() {
     asm volatile("mrs %0, fpcr" : "=r"(saved_));
-    asm volatile("msr fpcr, %0" ::"r"(saved_ | (1ull << 24)));
+    asm volatile("msr fpcr, %0" ::"r"(get_flush_denormal() ? saved_ | (1ull << 24) : saved_ & ~(1ull << 24)));
   }
   ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
 

@@ -16,6 +16,11 @@
 namespace heddle {
 namespace {
 
+// Null where there is none. More than 47 bits address is not asked for: a sanitizer's malloc would end the program.
+void* host_memory(std::size_t bytes) {
+  return bytes >> 47 ? nullptr : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
 #if HEDDLE_WITH_CUDA
 std::string why_no_cuda() { return simt::no_device_reason(); }
 // Why this build's kernels do not run on the GPU; empty where they do.
@@ -66,7 +71,7 @@ void synchronize(Device device) {
 namespace backend {
 
 void* system_allocate(Device device, std::size_t bytes) {
-  if (device.is_cpu()) return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  if (device.is_cpu()) return host_memory(bytes);
   (void)current_stream(device);  // so that the calling thread means this device
   return simt::allocate(bytes);
 }
@@ -128,7 +133,7 @@ namespace backend {
 
 void* system_allocate(Device device, std::size_t bytes) {
   if (device.is_cuda()) refuse();
-  return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  return host_memory(bytes);
 }
 void system_free(Device, void* block) noexcept { std::free(block); }
 void fill_bytes(Device, void* block, int byte, std::size_t bytes) { std::memset(block, byte, bytes); }

@@ -1,10 +1,11 @@
 #include "heddle/core/random.hpp"
 
+#include <exception>
 #include <numeric>
 
 #include "heddle/core/dispatch.hpp"
 #include "heddle/core/recording.hpp"
-#include "heddle/core/tensor_impl.hpp"
+#include "heddle/core/write.hpp"
 #include "kernels/random/random.hpp"
 
 namespace heddle {
@@ -46,14 +47,14 @@ enum class Law { uniform, normal };
 
 void fill_random(Tensor& t, Law law, double first, double second, Generator& generator, std::string_view where) {
   check(t.is_contiguous(), where, "expected a dense tensor, got strides {} for shape {}", t.strides(), t.shape());
+  detail::begin_write(t, where);
   if (t.dtype() == bfloat16) {
     Tensor wide = empty(t.shape(), {float32, t.device()});
     fill_random(wide, law, first, second, generator, where);
-    t.copy_(wide);
+    detail::copy_values(wide, t);
     return;
   }
   const auto key = generator.next(kernels::Purpose::sample);
-  ++t.impl()->storage->version;
   visit_floating(t.dtype(), where, [&]<class T>(TypeTag<T>) {
     if (t.numel() == 0) return;
     const auto& table = kernels_for<kernels::RandomKernels<T>>(t.device());
@@ -81,7 +82,13 @@ Tensor randn(const Shape& shape, TensorOptions options, Generator& generator) {
 }
 
 std::vector<std::int64_t> randperm(std::int64_t n, std::uint64_t seed, std::uint64_t epoch) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(std::max<std::int64_t>(n, 0)));
+  check(n >= 0 && n <= std::int64_t{1} << 32, "randperm", "expected from 0 to 2^32 numbers, got {}", n);
+  std::vector<std::int64_t> order;
+  try {
+    order.resize(static_cast<std::size_t>(n));
+  } catch (const std::exception&) {
+    fail("randperm", strings::format("expected memory for {} numbers, got none", n));
+  }
   std::iota(order.begin(), order.end(), std::int64_t{0});
   const kernels::RandomKey key{.seed = seed, .step = epoch, .call = 0, .purpose = kernels::Purpose::shuffle};
   for (std::int64_t i = n - 1; i > 0; --i) {

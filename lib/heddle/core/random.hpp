@@ -53,10 +53,10 @@ inline void manual_seed(std::uint64_t seed) {
 /// Uniform numbers in [0, 1), and normal ones of mean 0 and deviation 1; float32 or float64.
 Tensor rand(const Shape& shape, TensorOptions options = {}, Generator& generator = default_generator());
 Tensor randn(const Shape& shape, TensorOptions options = {}, Generator& generator = default_generator());
-/// Overwrites the tensor, which must be dense, with uniform numbers in [low, high), or normal ones.
+/// Overwrites the tensor, which must be dense, with uniform numbers in [low, high), or normal ones. Error where fill_() is one.
 void uniform_(Tensor& t, double low, double high, Generator& generator = default_generator());
 void normal_(Tensor& t, double mean, double deviation, Generator& generator = default_generator());
-/// 0 .. n-1 in the order that (seed, epoch) gives, int64 on the CPU: Fisher and Yates over Philox.
+/// 0 .. n-1 in the order that (seed, epoch) gives, int64 on the CPU: Fisher and Yates over Philox. n is at most 2^32.
 std::vector<std::int64_t> randperm(std::int64_t n, std::uint64_t seed, std::uint64_t epoch);
 
 }  // namespace heddle

@@ -24,17 +24,26 @@ void Shape::erase(int dim) {
 
 std::int64_t Shape::numel() const {
   std::int64_t product = 1;
-  for (auto size : *this) product *= size;
+  bool fits = true, empty = false;
+  for (auto size : *this) {
+    fits = fits && size >= 0 && !__builtin_mul_overflow(product, size, &product);
+    empty = empty || size == 0;
+  }
+  if (empty) return 0;
+  check(fits, "shape", "expected sizes of 0 or more whose product stays below 2^63, got {}", *this);
   return product;
 }
 
+// Sizes of 0 count as 1, here and in what else is computed of strides.
 Shape Shape::dense_strides() const {
   Shape strides = *this;
   std::int64_t stride = 1;
+  bool fits = true;
   for (int d = rank_ - 1; d >= 0; --d) {
     strides[d] = stride;
-    stride *= std::max<std::int64_t>((*this)[d], 1);
+    fits = fits && !__builtin_mul_overflow(stride, std::max<std::int64_t>((*this)[d], 1), &stride);
   }
+  check(fits, "shape", "expected sizes whose product stays below 2^63 (of those that are not 0), got {}", *this);
   return strides;
 }
 

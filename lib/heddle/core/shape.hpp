@@ -40,9 +40,9 @@ class Shape {
   void insert(int before, std::int64_t size);
   void erase(int dim);
 
-  /// Product of all sizes; 1 for a scalar's empty shape.
+  /// Product of all sizes; 1 for a scalar's empty shape. Error for negative sizes, and where it is no 64-bit number.
   std::int64_t numel() const;
-  /// Strides of a dense row-major tensor of this shape.
+  /// Strides of a dense row-major tensor of this shape. Error where the product of all sizes but zeros is no 64-bit number.
   Shape dense_strides() const;
   /// "[8, 3, 32, 32]"
   std::string str() const;

@@ -2,12 +2,13 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "heddle/base/check.hpp"
 #include "heddle/core/backend.hpp"
 #include "heddle/core/dispatch.hpp"
-#include "heddle/core/layout.hpp"
 #include "heddle/core/tensor_impl.hpp"
+#include "heddle/core/write.hpp"
 #include "kernels/memory/memory.hpp"
 
 namespace heddle {
@@ -25,28 +26,7 @@ bool dense(const Shape& shape, const Shape& strides) {
   return true;
 }
 
-// target = source, over target's shape and both layouts, on one device and of one type.
-void copy_layout(const Tensor& source, const Tensor& target) {
-  const auto space = detail::element_shape(target.shape(), source.strides(), target.strides());
-  kernels_for<MemoryKernels>(target.device()).copy(stream_of(target), target.dtype(), space, source.raw_data(), target.raw_data());
-}
-
-// The tensor, or a dense copy of it, without history.
-Tensor dense_copy(const Tensor& source) {
-  if (source.is_contiguous()) return source;
-  Tensor result = empty(source.shape(), source.options());
-  if (result.numel()) copy_layout(source, result);
-  return result;
-}
-
-Tensor dense_cast(const Tensor& source, DType dtype) {
-  if (source.dtype() == dtype) return source;
-  Tensor result = empty(source.shape(), {dtype, source.device()});
-  if (result.numel())
-    kernels_for<MemoryKernels>(source.device())
-        .cast(stream_of(source), source.dtype(), dtype, source.numel(), source.raw_data(), result.raw_data());
-  return result;
-}
+constexpr auto most_bytes = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
 
 std::size_t bytes_of(const Tensor& t) { return static_cast<std::size_t>(t.numel()) * size_of(t.dtype()); }
 
@@ -76,6 +56,10 @@ void Tensor::require_dtype(DType expected) const {
         name_of(dtype()), shape());
 }
 
+void Tensor::refuse_vector() const {
+  fail("to_vector", strings::format("expected memory for {} {}, got none", name_of(dtype()), shape()));
+}
+
 namespace {
 template <class Number> Number only_element(const Tensor& t) {
   check(t.numel() == 1, "item", "expected a tensor of one element, got shape {}", t.shape());
@@ -91,48 +75,35 @@ template <class Number> Number only_element(const Tensor& t) {
 }  // namespace
 
 double Tensor::item_as_double() const { return only_element<double>(*this); }
-std::int64_t Tensor::item_as_integer() const { return only_element<std::int64_t>(*this); }
+
+std::int64_t Tensor::item_as_integer(std::int64_t low, std::int64_t high) const {
+  constexpr auto message = "expected a number from {} to {}, the range of the integer asked for, got {}";
+  if (is_floating_point(dtype())) {
+    const double value = std::trunc(only_element<double>(*this));
+    // 2^63 is the next number up from the largest integer.
+    const bool fits = value >= -0x1p63 && value < 0x1p63;
+    const std::int64_t whole = fits ? static_cast<std::int64_t>(value) : 0;
+    check(fits && whole >= low && whole <= high, "item", message, low, high, value);
+    return whole;
+  }
+  const auto value = only_element<std::int64_t>(*this);
+  check(value >= low && value <= high, "item", message, low, high, value);
+  return value;
+}
 
 void Tensor::copy_to(void* memory) const {
-  const Tensor source = dense_copy(*this);
+  Tensor source = *this;
+  if (!is_contiguous()) {
+    source = empty(shape(), options());
+    detail::copy_values(*this, source);
+  }
   backend::copy_bytes(memory, cpu, source.raw_data(), source.device(), bytes_of(source));
-}
-
-Tensor& Tensor::fill_(double value) {
-  auto& impl = get();
-  ++impl.storage->version;
-  if (numel() == 0) return *this;
-  if (is_contiguous()) {
-    kernels_for<MemoryKernels>(device()).fill(stream_of(*this), dtype(), numel(), value, raw_data());
-    return *this;
-  }
-  copy_layout(full({}, value, options()).view_of_memory(shape(), Shape(std::vector<std::int64_t>(static_cast<std::size_t>(dim()), 0)), 0), *this);
-  return *this;
-}
-
-Tensor& Tensor::copy_(const Tensor& source) {
-  check(source.shape() == shape(), "copy_", "expected a source of shape {}, got {}", shape(), source.shape());
-  ++get().storage->version;
-  if (numel() == 0) return *this;
-  Tensor values = source;
-  if (values.dtype() != dtype()) values = dense_cast(dense_copy(values), dtype());
-  if (values.device() != device()) {
-    values = dense_copy(values);
-    if (is_contiguous()) {
-      backend::copy_bytes(raw_data(), device(), values.raw_data(), values.device(), bytes_of(values));
-      return *this;
-    }
-    Tensor here = empty(shape(), options());
-    backend::copy_bytes(here.raw_data(), device(), values.raw_data(), values.device(), bytes_of(values));
-    values = here;
-  }
-  copy_layout(values, *this);
-  return *this;
 }
 
 Tensor Tensor::view_of_memory(const Shape& shape, const Shape& strides, std::int64_t offset) const {
   auto impl = std::make_shared<detail::TensorImpl>();
   impl->storage = get().storage;
+  (void)shape.dense_strides();  // Error for sizes that no arithmetic on them holds
   impl->shape = shape;
   impl->strides = strides;
   impl->offset = get().offset + offset;
@@ -144,15 +115,16 @@ Tensor Tensor::view_of_memory(const Shape& shape, const Shape& strides, std::int
 Tensor empty(const Shape& shape, TensorOptions options) {
   for (auto size : shape) check(size >= 0, "empty", "expected sizes of 0 or more, got {}", shape);
   auto impl = std::make_shared<detail::TensorImpl>();
-  const auto bytes = static_cast<std::size_t>(shape.numel()) * size_of(options.dtype);
-  try {
-    impl->storage = std::make_shared<detail::Storage>(options.device, bytes);
-  } catch (const Error& error) {  // out of memory: for what?
-    throw Error(strings::format("{}; it was for {} {}", error.what(), name_of(options.dtype), shape));
-  }
   impl->shape = shape;
   impl->strides = shape.dense_strides();
   impl->dtype = options.dtype;
+  const auto elements = static_cast<std::size_t>(shape.numel()), size = size_of(options.dtype);
+  check(elements <= most_bytes / size, "empty", "expected a tensor of fewer than 2^63 bytes, got {} {}", name_of(options.dtype), shape);
+  try {
+    impl->storage = std::make_shared<detail::Storage>(options.device, elements * size);
+  } catch (const Error& error) {  // out of memory: for what?
+    throw Error(strings::format("{}; it was for {} {}", error.what(), name_of(options.dtype), shape));
+  }
   return Tensor(std::move(impl));
 }
 
@@ -169,8 +141,13 @@ Tensor zeros_like(const Tensor& other) { return zeros(other.shape(), other.optio
 Tensor ones_like(const Tensor& other) { return ones(other.shape(), other.options()); }
 
 Tensor arange(double start, double end, double step, TensorOptions options) {
-  check(step != 0 && std::isfinite(step), "arange", "expected a finite step other than 0, got {}", step);
-  const auto count = static_cast<std::int64_t>(std::max(0.0, std::ceil((end - start) / step)));
+  constexpr auto where = "arange";
+  check(std::isfinite(start) && std::isfinite(end), where, "expected finite bounds, got {:.6g} and {:.6g}", start, end);
+  check(step != 0 && std::isfinite(step), where, "expected a finite step other than 0, got {:.6g}", step);
+  const double wanted = std::max(0.0, std::ceil((end - start) / step));
+  // Beyond 2^53 numbers of double are no longer counted one by one.
+  check(wanted < 0x1p53, where, "expected fewer than 2^53 numbers, got {:.6g} from {:.6g} to {:.6g} by {:.6g}", wanted, start, end, step);
+  const auto count = static_cast<std::int64_t>(wanted);
   Tensor result = empty({count}, options);
   if (count)
     kernels_for<MemoryKernels>(options.device).arange(stream_of(result), options.dtype, count, start, step, result.raw_data());
@@ -178,6 +155,7 @@ Tensor arange(double start, double end, double step, TensorOptions options) {
 }
 
 Tensor eye(std::int64_t n, TensorOptions options) {
+  check(n >= 0, "eye", "expected a size of 0 or more, got {}", n);
   Tensor result = zeros({n, n}, options);
   result.view_of_memory({n}, {n + 1}, 0).fill_(1);
   return result;

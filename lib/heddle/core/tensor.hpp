@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <iosfwd>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,14 +59,30 @@ class Tensor {
     return static_cast<T*>(raw_data());
   }
   void* raw_data() const;
-  /// The only element of a tensor of one element, converted to T; waits for the device.
+  /// The only element of a tensor of one element, converted to T; waits for the device. To an integer it is truncated; Error
+  /// for NaN and for what lies outside of T's range.
   template <class T = double> T item() const {
-    return is_floating_point(dtype()) ? static_cast<T>(item_as_double()) : static_cast<T>(item_as_integer());
+    using Limits = std::numeric_limits<T>;
+    using Int64 = std::numeric_limits<std::int64_t>;
+    if constexpr (std::is_same_v<T, bool>) {
+      return item_as_double() != 0;
+    } else if constexpr (std::is_integral_v<T>) {
+      constexpr auto low = std::is_signed_v<T> ? static_cast<std::int64_t>(Limits::min()) : std::int64_t{0};
+      constexpr auto high = sizeof(T) == 8 ? Int64::max() : static_cast<std::int64_t>(Limits::max());
+      return static_cast<T>(item_as_integer(low, high));
+    } else {
+      return static_cast<T>(is_floating_point(dtype()) ? item_as_double() : static_cast<double>(item_as_integer(Int64::min(), Int64::max())));
+    }
   }
   /// All elements in row-major order; waits for the device. Error unless T is the element type.
   template <class T> std::vector<T> to_vector() const {
     require_dtype(dtype_of<T>);
-    std::vector<T> values(static_cast<std::size_t>(numel()));
+    std::vector<T> values;
+    try {
+      values.resize(static_cast<std::size_t>(numel()));
+    } catch (const std::exception&) {
+      refuse_vector();
+    }
     copy_to(values.data());
     return values;
   }
@@ -74,9 +92,12 @@ class Tensor {
   std::string str() const;
 
   // --- in place, without gradient: for initialisation and optimizers -----------------------------------------
+  // Writes are not recorded. With gradients enabled it is an Error to write to a tensor that requires grad, leaf or not, to a
+  // view of one, or to copy from one: do so under NoGradGuard, or on detach(). A backward pass that needs what was overwritten
+  // notices that. An Error, too, where several elements of the tensor share memory, as expand() makes them.
   Tensor& fill_(double value);
   Tensor& zero_() { return fill_(0); }
-  /// Takes the values of `source` (any device, layout or type of the same shape).
+  /// Takes the values of `source` (any device, layout or type of the same shape), which may share memory with this.
   Tensor& copy_(const Tensor& source);
 
   // --- gradients (autograd/) ---------------------------------------------------------------------------------
@@ -99,7 +120,8 @@ class Tensor {
   Tensor detach() const;
 
   // --- views and conversions, differentiable (ops/view, ops/copy) --------------------------------------------
-  /// Same elements in another shape, one size may be -1; copies only where the layout forces it.
+  /// Same elements in another shape, one size may be -1, unless a 0 beside it leaves it open; copies only where the layout
+  /// forces it.
   Tensor reshape(const Shape& shape) const;
   /// Dimensions [start, end] as one.
   Tensor flatten(int start = 0, int end = -1) const;
@@ -111,11 +133,13 @@ class Tensor {
   Tensor select(int dim, std::int64_t index) const;
   Tensor squeeze(int dim) const;
   Tensor unsqueeze(int dim) const;
-  /// Repeats dimensions of size 1 (and new leading ones) without copying.
+  /// Repeats dimensions of size 1 (and new leading ones) without copying; -1 keeps a dimension's size.
   Tensor expand(const Shape& shape) const;
   Tensor contiguous() const;
   Tensor clone() const;
   Tensor to(Device device) const;
+  /// To integers, numbers are truncated; what lies outside of their range becomes its nearest end, NaN becomes 0 (PyTorch leaves
+  /// both to the processor).
   Tensor to(DType dtype) const;
 
   /// For the library: a view of this tensor's memory, and the implementation behind a handle.
@@ -125,8 +149,9 @@ class Tensor {
 
  private:
   void require_dtype(DType expected) const;
+  [[noreturn]] void refuse_vector() const;
   double item_as_double() const;
-  std::int64_t item_as_integer() const;
+  std::int64_t item_as_integer(std::int64_t low, std::int64_t high) const;
   detail::TensorImpl& get() const;
 
   std::shared_ptr<detail::TensorImpl> impl_;
@@ -134,7 +159,7 @@ class Tensor {
 
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
-/// New tensors. empty() leaves the elements undefined.
+/// New tensors. empty() leaves the elements undefined. Error for negative sizes, and for more bytes than there is memory.
 Tensor empty(const Shape& shape, TensorOptions options = {});
 Tensor empty_like(const Tensor& other);
 Tensor full(const Shape& shape, double value, TensorOptions options = {});
@@ -142,7 +167,7 @@ Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});
 Tensor zeros_like(const Tensor& other);
 Tensor ones_like(const Tensor& other);
-/// start, start + step, ... before end.
+/// start, start + step, ... before end; none where step leads away from end. Error unless all are finite.
 Tensor arange(double start, double end, double step = 1, TensorOptions options = {});
 Tensor eye(std::int64_t n, TensorOptions options = {});
 /// A copy of numel elements at `memory`, in row-major order.

@@ -26,6 +26,8 @@ struct Storage {
 /// What autograd attaches to a tensor; core only carries it.
 struct AutogradMeta {
   virtual ~AutogradMeta() = default;
+  /// What the tensor is that a write in place, which is not recorded, would make gradients wrong of; null where it is allowed.
+  virtual const char* forbids_write() const = 0;
 };
 
 struct TensorImpl {

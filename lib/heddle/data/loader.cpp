@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/checked.hpp"
 #include "heddle/base/fork.hpp"
 #include "heddle/base/out_of_memory.hpp"
 #include "heddle/base/parallel.hpp"
@@ -193,7 +194,7 @@ DataLoader::DataLoader(ImageDataset dataset, DataLoaderOptions options)
 }
 
 std::int64_t DataLoader::size() const {
-  return (dataset_.size() + (options_.drop_last ? 0 : options_.batch_size - 1)) / options_.batch_size;
+  return options_.drop_last ? dataset_.size() / options_.batch_size : ceil_div(dataset_.size(), options_.batch_size);
 }
 
 Tensor DataLoader::order(std::uint64_t epoch) const {

@@ -5,6 +5,7 @@
 
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/ops/conv.hpp"
 #include "heddle/ops/elementwise.hpp"
 #include "heddle/ops/reduce.hpp"
 
@@ -25,6 +26,15 @@ std::vector<std::string> paths_of(const std::string& name) {
 
 std::string describe(const Label& label) {
   return label.name.find('+') == std::string::npos ? label.str() : label.str() + ", run as one op";
+}
+
+// Of an output that a 3 x 3 convolution may have made of few bad numbers.
+std::string about_winograd(const Tensor& t, std::string_view what) {
+  const bool may_be = t.device().is_cpu() && t.dtype() == float32 && get_conv_algorithm() != "direct";
+  if (!may_be || what.find("onv2d") == std::string_view::npos) return "";
+  return strings::format("; a 3 x 3 convolution may run by Winograd's algorithm, which spreads a number that is not finite, or is too "
+                         "large, over a tile of 4 x 4 outputs: set_conv_algorithm(\"direct\"), or HEDDLE_CONV=direct in the "
+                         "environment, leaves it to those that see it");
 }
 
 std::string name_of(std::string_view op, const Label* label) {
@@ -50,15 +60,15 @@ std::string count_non_finite(const Tensor& t) {
 void CheckNumerics::enter(const Label& label, const Tensor& input) {
   if (depth_++ == 0 && !all_finite(input)) {
     depth_ = 0;
-    fail("forward", strings::format("expected finite numbers into {}, got {} in its input {}", describe(label),
-                                count_non_finite(input), input.shape().str()));
+    fail("forward", strings::format("expected finite numbers into {}, got {} in its input {}{}", describe(label),
+                                count_non_finite(input), input.shape().str(), about_winograd(input, label.kind)));
   }
 }
 
 void CheckNumerics::output(const Label& label, const Tensor& y) {
   if (all_finite(y)) return;
   fail("forward", strings::format("expected finite numbers out of {}, got {} in its output {}{}", describe(label),
-                              count_non_finite(y), y.shape().str(), bad_parameters(label)));
+                              count_non_finite(y), y.shape().str(), bad_parameters(label) + about_winograd(y, label.kind)));
 }
 
 void CheckNumerics::leave(const Label&) {
@@ -75,8 +85,9 @@ void CheckNumerics::enter_backward(std::string_view op, const Label* label, cons
 void CheckNumerics::leave_backward(std::string_view op, const Label* label, const std::vector<Tensor>& grads) {
   for (std::size_t i = 0; i < grads.size(); ++i)
     if (!all_finite(grads[i]))
-      fail("backward", strings::format("expected finite gradients out of {}, got {} in the gradient {} of its input {}",
-                                   name_of(op, label), count_non_finite(grads[i]), grads[i].shape().str(), i));
+      fail("backward", strings::format("expected finite gradients out of {}, got {} in the gradient {} of its input {}{}",
+                                   name_of(op, label), count_non_finite(grads[i]), grads[i].shape().str(), i,
+                                   about_winograd(grads[i], op)));
 }
 
 std::string CheckNumerics::bad_parameters(const Label& label) const {

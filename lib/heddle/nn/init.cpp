@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "heddle/autograd/grad_mode.hpp"
 #include "heddle/base/check.hpp"
 
 namespace heddle::nn::init {
@@ -24,22 +25,32 @@ double kaiming_variance(const Tensor& weight, double slope, Fan fan) {
 // A uniform law on [-b, b] has variance b^2 / 3.
 void uniform_of_variance(Tensor& t, double variance, Generator& generator) {
   const double bound = std::sqrt(3 * variance);
-  heddle::uniform_(t, -bound, bound, generator);
+  init::uniform_(t, -bound, bound, generator);
 }
 }  // namespace
 
 void xavier_uniform_(Tensor& weight, double gain, Generator& generator) { uniform_of_variance(weight, xavier_variance(weight, gain), generator); }
 void xavier_normal_(Tensor& weight, double gain, Generator& generator) {
-  heddle::normal_(weight, 0, std::sqrt(xavier_variance(weight, gain)), generator);
+  init::normal_(weight, 0, std::sqrt(xavier_variance(weight, gain)), generator);
 }
 void kaiming_uniform_(Tensor& weight, double slope, Fan fan, Generator& generator) {
   uniform_of_variance(weight, kaiming_variance(weight, slope, fan), generator);
 }
 void kaiming_normal_(Tensor& weight, double slope, Fan fan, Generator& generator) {
-  heddle::normal_(weight, 0, std::sqrt(kaiming_variance(weight, slope, fan)), generator);
+  init::normal_(weight, 0, std::sqrt(kaiming_variance(weight, slope, fan)), generator);
 }
-void uniform_(Tensor& t, double low, double high, Generator& generator) { heddle::uniform_(t, low, high, generator); }
-void normal_(Tensor& t, double mean, double deviation, Generator& generator) { heddle::normal_(t, mean, deviation, generator); }
-void constant_(Tensor& t, double value) { t.fill_(value); }
+// What is initialised may be a parameter, whose gradient does not ask where its first values came from.
+void uniform_(Tensor& t, double low, double high, Generator& generator) {
+  NoGradGuard guard;
+  heddle::uniform_(t, low, high, generator);
+}
+void normal_(Tensor& t, double mean, double deviation, Generator& generator) {
+  NoGradGuard guard;
+  heddle::normal_(t, mean, deviation, generator);
+}
+void constant_(Tensor& t, double value) {
+  NoGradGuard guard;
+  t.fill_(value);
+}
 
 }  // namespace heddle::nn::init

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "heddle/autograd/grad_mode.hpp"
 #include "heddle/base/check.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/nn/blocks.hpp"
@@ -178,6 +179,7 @@ LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
   for (const auto& [name, t] : state)
     if (given.contains(name)) report.unexpected.push_back(name);
   check(!strict || report.ok(), "load_state_dict", "expected the same names and shapes, got {}", report.str());
+  NoGradGuard guard;
   for (auto& [mine, theirs] : copies) mine.copy_(*theirs);
   return report;
 }

@@ -1,5 +1,5 @@
 #include "heddle/autograd/trace.hpp"
-#include "heddle/core/tensor_impl.hpp"
+#include "heddle/core/write.hpp"
 #include "heddle/ops/conv_norm.hpp"
 #include "heddle/ops/elementwise.hpp"
 #include "heddle/ops/norm_call.hpp"
@@ -46,6 +46,8 @@ Grads batch_norm_gradient(const BatchNormCall& call, const Tensor& x, const Tens
 // Statistics of this batch, from x or from what a convolution handed over; running ones are moved towards them.
 Tensor batch_norm_training(const BatchNormCall& call, const Tensor& x, const ConvMoments* handed, const Running& running,
                            const Scales& scales, Tensor& mean, Tensor& rstd) {
+  for (const Tensor* written : {&running.mean, &running.var, &running.batches})
+    if (written->defined()) begin_write(*written, "batch_norm");
   Tensor y = empty_like(x);
   mean = empty({call.shape.c}, wide_options(x));
   rstd = empty_like(mean);
@@ -65,8 +67,6 @@ Tensor batch_norm_training(const BatchNormCall& call, const Tensor& x, const Con
     table.forward(stream_of(x), call.shape, call.fusion, x.data<T>(), gamma, beta, eps, statistics, mean.data<W>(),
                   rstd.data<W>(), y.data<T>(), workspace.get());
   });
-  for (const Tensor* written : {&running.mean, &running.var, &running.batches})
-    if (written->defined()) ++written->impl()->storage->version;
   return y;
 }
 
@@ -85,7 +85,7 @@ Tensor run_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor&
                       const Tensor& bias, const BatchNormOptions& options, const NormNeighbours& neighbours,
                       const ConvMoments* handed) {
   constexpr auto where = "batch_norm";
-  check(x.dim() >= 2 && x.numel() > 0, where, "expected an input [n, c, ...] with elements, got {}", x.shape());
+  check(x.dim() >= 2, where, "expected an input [n, c, ...], got {}", x.shape());
   const BatchNormShape shape{to_int(x.size(0), where), to_int(x.size(1), where), product(x.shape(), 2, x.dim())};
   const bool batch_statistics = options.training || !running_mean.defined();
   check(running_mean.defined() == running_var.defined(), where, "expected running_mean and running_var both, or none, got one");
@@ -93,7 +93,7 @@ Tensor run_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor&
   check_operand(where, "running_var", running_var, {shape.c}, x);
   check_operand(where, "weight", weight, {shape.c}, x);
   check_operand(where, "bias", bias, {shape.c}, x);
-  check(!batch_statistics || shape.n * shape.inner > 1, where,
+  check(!batch_statistics || shape.n * shape.inner != 1, where,
         "expected more than one value a channel when training, got input {}", x.shape());
   for (const Tensor* running : {&running_mean, &running_var})
     if (running->defined())
@@ -107,6 +107,11 @@ Tensor run_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor&
 
   if (lacks_kernels(x))
     return run_batch_norm(x.to(float32), running_mean, running_var, weight, bias, options, neighbours, nullptr).to(bfloat16);
+  if (x.numel() == 0) {  // counts as a batch, but has no statistics to move the running ones to
+    (void)fusion_of(neighbours, where, x, shape.inner);
+    if (batches.defined()) Tensor(batches).copy_(no_grad([&] { return batches + 1.0; }));
+    return norm_of_nothing(where, x, weight, bias);
+  }
   const bool recorded = needs_grad({x, weight, bias});
   BatchNormCall call{shape, handed ? handed->fusion : fusion_of(neighbours, where, x, shape.inner), options.eps};
   const Tensor bits = keep_bits(call.fusion, x, shape.inner, recorded && batch_statistics);

@@ -1,6 +1,8 @@
 #include "heddle/ops/cat.hpp"
 
 #include "heddle/autograd/trace.hpp"
+#include "heddle/base/checked.hpp"
+#include "heddle/core/write.hpp"
 #include "heddle/ops/common.hpp"
 
 namespace heddle {
@@ -30,13 +32,13 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim) {
     if (t.dim() == expected.rank()) expected[d] = t.shape()[d];
     check(t.shape() == expected, "cat", "expected shapes that agree but for dimension {}, got {} and {}", d, first.shape(),
           t.shape());
-    shape[d] += t.shape()[d];
+    shape[d] = checked_add(shape[d], t.shape()[d], "cat");
     shapes.push_back(t.shape());
   }
   Tensor y = empty(shape, first.options());
   std::int64_t begin = 0;
   for (const Tensor& t : tensors) {
-    part(y, d, begin, t.shape()).copy_(t);
+    copy_values(t, part(y, d, begin, t.shape()));
     begin += t.shape()[d];
   }
   const auto backward = [d, shapes](const Tensor& dy, const Needs& needs) -> Grads {

@@ -5,10 +5,9 @@
 #include <vector>
 
 #include "heddle/autograd/trace.hpp"
-#include "heddle/base/format.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/conv_norm.hpp"
-#include "heddle/ops/gemm.hpp"
+#include "heddle/ops/conv_shape.hpp"
 #include "heddle/ops/norm_call.hpp"
 #include "heddle/ops/prepared_weights.hpp"
 #include "kernels/conv/conv.hpp"
@@ -18,53 +17,14 @@
 namespace heddle {
 
 using namespace detail;
+using kernels::ConvChoice;
+using kernels::ConvChoiceScope;
 using kernels::ConvEpilogue;
 using kernels::ConvInferenceKernels;
 using kernels::ConvPass;
 using kernels::ConvShape;
 
 namespace {
-
-ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Conv2dOptions& o) {
-  constexpr auto where = "conv2d";
-  check(x.dim() == 4, where, "expected an input [n, c, h, w], got {}", x.shape());
-  check(weight.dim() == 4, where, "expected a weight [k, c / groups, kh, kw], got {}", weight.shape());
-  check_parameter(where, "weight", weight, x);
-  check(o.stride.h > 0 && o.stride.w > 0, where, "expected a stride of 1 or more, got {{{}, {}}}", o.stride.h, o.stride.w);
-  check(o.dilation.h > 0 && o.dilation.w > 0, where, "expected a dilation of 1 or more, got {{{}, {}}}", o.dilation.h,
-        o.dilation.w);
-  check(o.padding.h >= 0 && o.padding.w >= 0, where, "expected a padding of 0 or more, got {{{}, {}}}", o.padding.h,
-        o.padding.w);
-  check(o.groups > 0 && weight.size(0) % o.groups == 0, where, "expected groups that divide the {} output channels, got {}",
-        weight.size(0), o.groups);
-  check(x.size(1) == weight.size(1) * o.groups, where, "expected an input of {} channels (weight is {}{}), got {}",
-        weight.size(1) * o.groups, weight.shape(), o.groups > 1 ? strings::format(", groups {}", o.groups) : "", x.shape());
-  check(x.numel() > 0 && weight.numel() > 0, where, "expected operands with elements, got an input {} and a weight {}",
-        x.shape(), weight.shape());
-  const auto size = [&](const Tensor& t, int dim) { return to_int(t.size(dim), where); };
-  const ConvShape s{.n = size(x, 0),
-                    .c = size(x, 1),
-                    .h = size(x, 2),
-                    .w = size(x, 3),
-                    .k = size(weight, 0),
-                    .kh = size(weight, 2),
-                    .kw = size(weight, 3),
-                    .stride_h = o.stride.h,
-                    .stride_w = o.stride.w,
-                    .pad_h = o.padding.h,
-                    .pad_w = o.padding.w,
-                    .dilation_h = o.dilation.h,
-                    .dilation_w = o.dilation.w,
-                    .groups = o.groups,
-                    .precision = matmul_precision()};
-  const auto fits = [](std::int64_t in, std::int64_t pad, std::int64_t dilation, std::int64_t kernel) {
-    return in + 2 * pad >= dilation * (kernel - 1) + 1;
-  };
-  check(fits(s.h, s.pad_h, s.dilation_h, s.kh) && fits(s.w, s.pad_w, s.dilation_w, s.kw), where,
-        "expected a kernel within the padded input, got weight {} with dilation {{{}, {}}} and padding {{{}, {}}} for input {}",
-        weight.shape(), s.dilation_h, s.dilation_w, s.pad_h, s.pad_w, x.shape());
-  return s;
-}
 
 // Calls f with the kernels that serve the shape.
 template <class T, class F>
@@ -176,6 +136,15 @@ Tensor rounded(const Tensor& weight) {
   return record("round", {weight}, result, [](const Tensor& dy, const Needs&) -> Grads { return {dy}; });
 }
 
+// Of an empty batch: weights and bias have gradients of zeros.
+Tensor conv_of_nothing(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return record("conv2d", {x, weight, bias}, empty({0, s.k, s.out_h(), s.out_w()}, x.options()),
+                [s, options = x.options(), shape = weight.shape()](const Tensor& dy, const Needs& needs) -> Grads {
+                  return {empty({0, s.c, s.h, s.w}, options), needs[1] ? zeros(shape, wide_options(dy)) : Tensor{},
+                          needs[2] ? zeros({s.k}, wide_options(dy)) : Tensor{}};
+                });
+}
+
 // A null `handed`: no norm to hand anything to.
 Tensor run_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,
                   const NormNeighbours& neighbours, ConvMoments* handed) {
@@ -183,6 +152,9 @@ Tensor run_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   check_operand("conv2d", "bias", bias, {s.k}, x);
   if (lacks_kernels(x))
     return run_conv2d(x.to(float32), s.depthwise() ? weight : rounded(weight), bias, options, {}, nullptr).to(bfloat16);
+  if (s.n == 0) return conv_of_nothing(s, x, weight, bias);
+  const ConvChoice choice = conv_algorithm_asked();
+  const ConvChoiceScope scope(choice);
   const Tensor x_dense = dense(x), weight_dense = dense(weight), bias_dense = dense_or_none(bias);
   Tensor y = empty({s.n, s.k, s.out_h(), s.out_w()}, x.options());
   const bool recorded = needs_grad({x, weight, bias});
@@ -193,9 +165,10 @@ Tensor run_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   if (!recorded) return y;
 
   // dx takes the weight, dweight takes x: what no gradient asks for is not kept.
-  const auto backward = [s, kept_x = Saved(needs_grad({weight, bias}) ? x_dense : Tensor{}),
+  const auto backward = [s, choice, kept_x = Saved(needs_grad({weight, bias}) ? x_dense : Tensor{}),
                          kept_weight = Saved(needs_grad({x}) ? weight_dense : Tensor{})](const Tensor& dy,
                                                                                          const Needs& needs) mutable -> Grads {
+    const ConvChoiceScope as_forward(choice);
     Tensor dx, dweight, dbias;
     const bool weights = needs[1] || needs[2];
     const auto make_dx = [&] { dx = empty({s.n, s.c, s.h, s.w}, dy.options()); };
@@ -236,8 +209,9 @@ Tensor detail::conv2d_to_norm(const Tensor& x, const Tensor& weight, const Tenso
 Tensor detail::conv2d_frozen_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,
                                   const FrozenNorm& norm) {
   const ConvShape s = conv_shape(x, weight, options);
+  const ConvChoiceScope scope(conv_algorithm_asked());
   const auto* kernels = inference_kernels(s, x);
-  if (!kernels)
+  if (!kernels || s.n == 0)
     return batch_norm(conv2d(x, weight, bias, options), norm.running_mean, norm.running_var, norm.weight, norm.bias,
                       {.eps = norm.eps},
                       {.relu_before = norm.relu_before, .relu_after = norm.relu_after, .consume_input = true});

@@ -58,7 +58,8 @@ Tensor compare(std::string_view where, Compare op, const Tensor& a, const Tensor
 }
 
 void check_number(std::string_view where, const Tensor& x, double s) {
-  check(is_floating_point(x.dtype()) || s == std::trunc(s), where, "expected a whole number beside a tensor of {}, got {}",
+  const bool is_int64 = s == std::trunc(s) && s >= -0x1p63 && s < 0x1p63;
+  check(is_floating_point(x.dtype()) || is_int64, where, "expected a whole number of 64 bits beside a tensor of {}, got {:.6g}",
         heddle::name_of(x.dtype()), s);
 }
 
@@ -211,8 +212,11 @@ Tensor pow(const Tensor& a, double b) {
 }
 
 Tensor clamp(const Tensor& x, double low, double high) {
-  check(low <= high, "clamp", "expected bounds in order, got [{}, {}]", low, high);
-  Tensor y = scalar("clamp", Scalar::minimum, scalar("clamp", Scalar::maximum, x, low), high);
+  check(low <= high, "clamp", "expected bounds in order, got [{:.6g}, {:.6g}]", low, high);
+  // A bound beyond all integers bounds none of them.
+  const bool whole = !is_floating_point(x.dtype());
+  Tensor y = whole && low < -0x1p63 ? x.detach() : scalar("clamp", Scalar::maximum, x, low);
+  y = whole && high >= 0x1p63 ? y.clone() : scalar("clamp", Scalar::minimum, y, high);
   if (!needs_grad({x})) return y;
   return record("clamp", {x}, y, [low, high, x = Saved(x)](const Tensor& dy, const Needs&) -> Grads {
     return {dy * ge(x.get("clamp"), low) * le(x.get("clamp"), high)};

@@ -14,10 +14,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(weight.dim() == 2, where, "expected a weight [out, in], got {}", weight.shape());
   check(x.dim() >= 1 && x.shape().back() == weight.size(1), where, "expected an input [..., {}] (weight is {}), got {}",
         weight.size(1), weight.shape(), x.shape());
-  check(x.numel() > 0 && weight.numel() > 0, where, "expected operands with elements, got an input {} and a weight {}",
-        x.shape(), weight.shape());
   check_same_kind(where, "weight", weight, x);
-  const std::int64_t out = weight.size(0), in = weight.size(1), rows = x.numel() / in;
+  const std::int64_t out = weight.size(0), in = weight.size(1), rows = product(x.shape(), 0, x.dim() - 1);
   check_operand(where, "bias", bias, {out}, x);
 
   const Tensor x_dense = dense(x), weight_dense = dense(weight);

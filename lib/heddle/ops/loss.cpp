@@ -1,7 +1,9 @@
 #include "heddle/ops/loss.hpp"
 
+#include <limits>
+
 #include "heddle/core/observe.hpp"
-#include "heddle/core/tensor_impl.hpp"
+#include "heddle/core/write.hpp"
 #include "heddle/ops/activation.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/elementwise.hpp"
@@ -28,7 +30,7 @@ kernels::Reduction kernel_reduction(Reduction reduction) {
 }
 
 void check_labels(std::string_view where, const Tensor& scores, const Tensor& labels) {
-  check(scores.dim() == 2 && scores.numel() > 0, where, "expected scores [n, classes] with elements, got {}", scores.shape());
+  check(scores.dim() == 2 && scores.size(1) > 0, where, "expected scores [n, classes] of one class or more, got {}", scores.shape());
   check(labels.dtype() == int64, where, "expected labels of int64, got {}", heddle::name_of(labels.dtype()));
   check(labels.shape() == Shape{scores.size(0)}, where, "expected labels of shape [{}] for scores {}, got {}", scores.size(0),
         scores.shape(), labels.shape());
@@ -61,6 +63,8 @@ Problem problem_of(std::string_view where, const Tensor& scores, const Tensor& l
   p.weight = dense_or_none(weight);
   check_range(where, p.labels, p.shape.classes, ignore_index);
   p.loss = empty(reduction == Reduction::none ? Shape{p.shape.n} : Shape{}, wide_options(scores));
+  // Of no sample the mean is that of nothing, and the sum 0.
+  if (p.shape.n == 0) p.loss.fill_(reduction == Reduction::mean ? std::numeric_limits<double>::quiet_NaN() : 0);
   p.total_weight = empty({1}, wide_options(scores));
   return p;
 }
@@ -78,6 +82,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
   const Tensor log_probability = empty(logits.shape(), wide_options(logits));
   visit_activation(logits, where, [&]<class T>(TypeTag<T>) {
     using W = kernels::Wide<T>;
+    if (p.shape.n == 0) return;
     kernels_for<LossKernels<T>>(logits.device())
         .cross_entropy(stream_of(logits), p.shape, p.scores.data<T>(), p.labels.data<std::int64_t>(), data_or_null<W>(p.weight),
                        p.loss.data<W>(), log_probability.data<W>(), p.total_weight.data<W>());
@@ -90,6 +95,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
                   Tensor dlogits = empty(log_probability.shape(), options);
                   visit_activation(dlogits, where, [&]<class T>(TypeTag<T>) {
                     using W = kernels::Wide<T>;
+                    if (shape.n == 0) return;
                     kernels_for<LossKernels<T>>(dloss.device())
                         .cross_entropy_backward(stream_of(dloss), shape, log_probability.data<W>(),
                                                 labels.get(where).data<std::int64_t>(), data_or_null<W>(weight.get(where)),
@@ -104,6 +110,7 @@ Tensor nll_loss(const Tensor& log_probability, const Tensor& labels, const NllLo
   if (log_probability.dtype() == bfloat16) return nll_loss(log_probability.to(float32), labels, options);
   const Problem p = problem_of(where, log_probability, labels, options.weight, options.ignore_index, options.reduction, 0);
   visit_floating(log_probability.dtype(), where, [&]<class T>(TypeTag<T>) {
+    if (p.shape.n == 0) return;
     kernels_for<LossKernels<T>>(log_probability.device())
         .nll_loss(stream_of(log_probability), p.shape, p.scores.data<T>(), p.labels.data<std::int64_t>(),
                   data_or_null<T>(p.weight), p.loss.data<T>(), p.total_weight.data<T>());
@@ -114,6 +121,7 @@ Tensor nll_loss(const Tensor& log_probability, const Tensor& labels, const NllLo
                     const Tensor& dloss, const Needs&) -> Grads {
                   Tensor dx = empty({shape.n, shape.classes}, dloss.options());
                   visit_floating(dloss.dtype(), where, [&]<class T>(TypeTag<T>) {
+                    if (shape.n == 0) return;
                     kernels_for<LossKernels<T>>(dloss.device())
                         .nll_loss_backward(stream_of(dloss), shape, labels.get(where).data<std::int64_t>(),
                                            data_or_null<T>(weight.get(where)), total.data<T>(), dloss.data<T>(), dx.data<T>());
@@ -148,11 +156,12 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
   return reduced(abs(sub(input, target)), reduction);
 }
 
-// max(x, 0) - x * t + log(1 + exp(-|x|)); recorded as one op, since the parts have no gradient at 0 and the whole has.
+// (1 - t) x - log(sigmoid(x)), log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|)), as PyTorch takes it: of infinite logits it is
+// infinite where x = inf and t < 1, else NaN. Recorded as one op, since the parts have no gradient at 0 and the whole has.
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction) {
   constexpr auto where = "binary_cross_entropy_with_logits";
   check_pair(where, logits, target);
-  Tensor losses = no_grad([&] { return relu(logits) - logits * target + log(exp(-abs(logits)) + 1.0); });
+  Tensor losses = no_grad([&] { return (1.0 - target) * logits - (-relu(-logits) - log(exp(-abs(logits)) + 1.0)); });
   losses = record(where, {logits, target}, losses,
                   [x = Saved(logits), t = Saved(target)](const Tensor& dy, const Needs& needs) -> Grads {
                     Grads grads(2);
@@ -171,13 +180,14 @@ void accumulate_metrics(Tensor& totals, const Tensor& logits, const Tensor& labe
         totals.shape(), totals.device());
   check(loss.numel() == 1, where, "expected a loss of one element, got {}", loss.shape());
   check_parameter(where, "loss", loss, logits);
+  begin_write(totals, where);
+  if (logits.size(0) == 0) return;  // its loss is the mean of nothing
   const Tensor logits_dense = dense(lacks_kernels(logits) ? widened(logits) : logits), labels_dense = dense(labels);
   visit_activation(logits_dense, where, [&]<class T>(TypeTag<T>) {
     kernels_for<LossKernels<T>>(logits.device())
         .accumulate_metrics(stream_of(logits), logits.size(0), logits.size(1), logits_dense.data<T>(),
                             labels_dense.data<std::int64_t>(), loss.data<kernels::Wide<T>>(), totals.data<double>());
   });
-  ++totals.impl()->storage->version;
 }
 
 }  // namespace heddle

@@ -36,7 +36,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 /// |input - target| of equal shapes.
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
-/// -(target * log(sigmoid(x)) + (1 - target) * log(1 - sigmoid(x))), stable for any x; targets in [0, 1], of x's shape.
+/// -(target * log(sigmoid(x)) + (1 - target) * log(1 - sigmoid(x))), stable for any finite x; targets in [0, 1], of x's shape. As in PyTorch, an infinite
+/// logit gives infinity where it is positive and its target below 1, else NaN.
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction = Reduction::mean);
 
 /// A training loop's meters, kept where the loss is, so that no step waits for the device: totals (float64 [3]) gain

@@ -48,7 +48,7 @@ Tensor product(const Tensor& a, const Tensor& b, kernels::Precision precision) {
   const Shape batch = broadcast_shapes(batch_of(a), batch_of(b), "matmul");
   Tensor c = empty(with_matrix(batch, m, n), a.options());
   if (c.numel() == 0) return c;
-  if (k == 0) return c.zero_();
+  if (k == 0) return c.fill_(0);
   const Operand left = operand_of(a, batch), right = operand_of(b, batch);
   kernels::GemmShape shape{
       .m = m, .n = n, .k = k, .transpose_a = left.transposed, .transpose_b = right.transposed, .precision = precision};

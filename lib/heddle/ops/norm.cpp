@@ -23,7 +23,7 @@ kernels::Dropout dropout_of(const DropoutSpec& spec, std::string_view where, con
     check(x.dim() >= 2 && x.size(0) * x.size(1) * plane == x.numel(), where,
           "expected a dropout of planes beside a norm that keeps the planes of [n, c, ...] whole, got input {}", x.shape());
   Generator& generator = default_generator();
-  const std::int64_t row = x.numel() / x.size(0) / (spec.planes ? plane : 1);
+  const std::int64_t row = product(x.shape(), 1, x.dim()) / (spec.planes ? std::max<std::int64_t>(plane, 1) : 1);
   return {static_cast<float>(spec.p), spec.planes, generator.next(kernels::Purpose::dropout), generator.first_row() * row};
 }
 
@@ -38,6 +38,15 @@ NormFusion detail::fusion_of(const NormNeighbours& neighbours, std::string_view 
   return fusion;
 }
 
+Tensor detail::norm_of_nothing(std::string_view where, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return record(where, {x, weight, bias}, empty(x.shape(), x.options()),
+                [like = x.options(), shape = x.shape(), weight_shape = weight.defined() ? weight.shape() : Shape{},
+                 bias_shape = bias.defined() ? bias.shape() : Shape{}](const Tensor& dy, const Needs& needs) -> Grads {
+                  const auto zero = [&](std::size_t i, const Shape& of) { return needs[i] ? zeros(of, wide_options(dy)) : Tensor{}; };
+                  return {empty(shape, like), zero(1, weight_shape), zero(2, bias_shape)};
+                });
+}
+
 namespace {
 
 // Group, layer and instance norm: one kernel family, told apart by the shape alone; a trace has `option` besides.
@@ -46,6 +55,7 @@ Tensor row_norm(std::string_view where, const GroupNormShape& shape, const std::
   if (lacks_kernels(x)) return row_norm(where, shape, option, x.to(float32), weight, bias, eps, neighbours).to(bfloat16);
   const bool recorded = needs_grad({x, weight, bias});
   NormFusion fusion = fusion_of(neighbours, where, x, shape.inner);
+  if (x.numel() == 0) return norm_of_nothing(where, x, weight, bias);
   const Tensor bits = keep_bits(fusion, x, shape.inner, recorded);
   const Tensor y = result_of(x, recorded, neighbours), x_dense = dense(x);
   const Scales scales = scales_of(weight, bias);
@@ -103,7 +113,7 @@ Tensor channel_norm(std::string_view where, const Tensor& x, std::int64_t groups
 Tensor group_norm(const Tensor& x, int num_groups, const Tensor& weight, const Tensor& bias, double eps,
                   const NormNeighbours& neighbours) {
   constexpr auto where = "group_norm";
-  check(x.dim() >= 2 && x.numel() > 0, where, "expected an input [n, c, ...] with elements, got {}", x.shape());
+  check(x.dim() >= 2, where, "expected an input [n, c, ...], got {}", x.shape());
   check(num_groups > 0 && x.size(1) % num_groups == 0, where,
         "expected groups that divide the {} channels of the input {}, got {}", x.size(1), x.shape(), num_groups);
   return channel_norm(where, x, num_groups, weight, bias, eps, neighbours);
@@ -111,7 +121,7 @@ Tensor group_norm(const Tensor& x, int num_groups, const Tensor& weight, const T
 
 Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, const NormNeighbours& neighbours) {
   constexpr auto where = "instance_norm";
-  check(x.dim() >= 3 && x.numel() > x.size(0) * x.size(1), where,
+  check(x.dim() >= 3 && (x.numel() == 0 || product(x.shape(), 2, x.dim()) > 1), where,
         "expected an input [n, c, ...] of more than one element a channel, got {}", x.shape());
   return channel_norm(where, x, x.size(1), weight, bias, eps, neighbours);
 }
@@ -123,7 +133,6 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   check(normalized_shape.rank() > 0 && first >= 0 &&
             std::equal(normalized_shape.begin(), normalized_shape.end(), x.shape().begin() + first),
         where, "expected an input [..., {}] to normalise over {}, got {}", normalized_shape, normalized_shape, x.shape());
-  check(x.numel() > 0, where, "expected an input with elements, got {}", x.shape());
   check_operand(where, "weight", weight, normalized_shape, x);
   check_operand(where, "bias", bias, normalized_shape, x);
   GroupNormShape shape{.n = product(x.shape(), 0, first),

@@ -38,7 +38,7 @@ struct BatchNormOptions {
 
 /// (x - mean) / sqrt(variance + eps) * weight + bias, statistics by channel: x [n, c, ...]; all others [c] or undefined.
 /// In training the running statistics, where defined, are updated in place; without them a batch's own are used in
-/// evaluation too. Error in training when a channel has one value only.
+/// evaluation too. Error in training when a channel has one value only; of an empty batch nothing is learned.
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight = {},
                   const Tensor& bias = {}, const BatchNormOptions& options = {}, const NormNeighbours& neighbours = {});
 

@@ -27,6 +27,9 @@ inline Tensor result_of(const Tensor& x, bool recorded, const NormNeighbours& ne
   return neighbours.consume_input && !recorded && x.is_contiguous() && sole_on_cpu(x) ? x : empty_like(x);
 }
 
+/// A norm of x without elements, of x's shape; the gradients of the parameters are zeros.
+Tensor norm_of_nothing(std::string_view where, const Tensor& x, const Tensor& weight, const Tensor& bias);
+
 /// What a trace says of any norm.
 inline autograd::Attributes attributes_of(const kernels::NormFusion& fusion, double eps) {
   return {{"eps", eps},

@@ -126,9 +126,11 @@ Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
 
 Tensor var(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
   const Marks marks = marks_of("var", dims, x.dim());
-  const std::int64_t kept = std::max<std::int64_t>(reduced_shape(x.shape(), marks, true).numel(), 1);
-  const std::int64_t count = x.numel() / kept;
-  check(count > correction, "var", "expected more than {} elements, got {} of shape {}", correction, count, x.shape());
+  std::int64_t count = 1;
+  for (int d = 0; d < x.dim(); ++d)
+    if (marks[static_cast<std::size_t>(d)]) count *= x.size(d);
+  const bool none = reduced_shape(x.shape(), marks, true).numel() == 0;  // nothing to compute
+  check(none || count > correction, "var", "expected more than {} elements, got {} of shape {}", correction, count, x.shape());
   return div(sum(square(sub(x, mean(x, dims, true))), dims, keepdim), static_cast<double>(count - correction));
 }
 
@@ -154,7 +156,8 @@ Tensor extreme(const char* where, Reduce op, const Tensor& x) {
   const Tensor y = reshaped(reduce(where, op, x, marks_of(where, {}, x.dim())), {});
   if (!needs_grad({x})) return y;
   return record(where, {x}, y, [where, x = Saved(x), y = Saved(y)](const Tensor& dy, const Needs&) -> Grads {
-    const Tensor winners = eq(x.get(where), y.get(where));
+    // NaN equals nothing; where one is the result, all of them are winners.
+    const Tensor winners = eq(x.get(where), y.get(where)) + ne(x.get(where), x.get(where));
     return {winners * (dy / sum(winners))};
   });
 }
@@ -166,11 +169,12 @@ ReduceShape along(const Tensor& x, int dim) {
 
 // The first maximum's place, the dimension kept.
 Tensor first_maximum(std::string_view where, const Tensor& x, int dim) {
-  check(x.numel() > 0, where, "expected elements to choose from, got shape {}", x.shape());
+  check(x.dim() == 0 || x.size(dim) > 0, where, "expected elements to choose from along dimension {}, got shape {}", dim, x.shape());
   if (x.dtype() == bfloat16) return first_maximum(where, widened(x), dim);
   Shape shape = x.shape();
   if (x.dim()) shape[dim] = 1;
   Tensor index = empty(shape, {int64, x.device()});
+  if (x.numel() == 0) return index;
   const Tensor x_dense = dense(x);
   visit_number(x.dtype(), where, [&]<class T>(TypeTag<T>) {
     const auto& table = kernels_for<ReduceKernels<T>>(x.device());
@@ -188,19 +192,23 @@ Shape without(Shape shape, int dim) {
 
 ValuesAndIndices extreme_along(const char* where, Reduce op, const Tensor& x, int dim, bool keepdim) {
   dim = normalize_dim(dim, x.dim(), where);
-  const Tensor index = first_maximum(where, op == Reduce::max ? x : no_grad([&] { return neg(x); }), dim);
+  // The other way round, smallest first: -1 - x of integers, since the smallest has no negative.
+  const auto reversed = [&] { return no_grad([&] { return is_floating_point(x.dtype()) ? neg(x) : sub(-1.0, x); }); };
+  const Tensor index = first_maximum(where, op == Reduce::max ? x : reversed(), dim);
   Marks marks{};
   marks[static_cast<std::size_t>(dim)] = true;
   const Shape kept = index.shape(), shape = keepdim ? kept : without(kept, dim);
   Tensor values = reshaped(reduce(where, op, x, marks), shape);
   if (needs_grad({x})) {
-    values = record(where, {x}, values, [=, size = x.dim() ? x.size(dim) : 1](const Tensor& dy, const Needs&) -> Grads {
+    // The places are the caller's too: whoever overwrites them is found out.
+    const auto backward = [=, index = Saved(index), size = x.dim() ? x.size(dim) : 1](const Tensor& dy, const Needs&) -> Grads {
       // 1 at the winner, 0 elsewhere, from comparing its place to each.
       Shape line;
       for (int d = 0; d < kept.rank(); ++d) line.push_back(d == dim ? size : 1);
       const Tensor places = reshaped(arange(0, static_cast<double>(size), 1, {int64, dy.device()}), line);
-      return {eq(index, places).to(dy.dtype()) * reshaped(dy, kept)};
-    });
+      return {eq(index.get(where), places).to(dy.dtype()) * reshaped(dy, kept)};
+    };
+    values = record(where, {x}, values, backward);
   }
   return {values, reshaped(index, shape)};
 }
@@ -227,6 +235,7 @@ Tensor argmax(const Tensor& x, int dim, bool keepdim) {
 }
 
 Tensor argmax(const Tensor& x) {
+  check(x.numel() > 0, "argmax", "expected elements to choose from, got shape {}", x.shape());
   const Tensor line = reshaped(dense(x), {x.numel()});
   return reshaped(first_maximum("argmax", line, 0), {});
 }

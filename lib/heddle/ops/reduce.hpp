@@ -13,14 +13,14 @@ namespace heddle {
 Tensor sum(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
 Tensor mean(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
 /// Sum of squared distances from the mean, divided by the number of elements less `correction`: 1 estimates the variance
-/// of what x is a sample of, 0 gives that of x.
+/// of what x is a sample of, 0 gives that of x. Error unless there are more elements than `correction`, where PyTorch has NaN.
 Tensor var(const Tensor& x, const Shape& dims = {}, int correction = 1, bool keepdim = false);
 /// Square root of var().
 Tensor std(const Tensor& x, const Shape& dims = {}, int correction = 1, bool keepdim = false);
 /// Square root of the sum of squares; its gradient at 0 is 0.
 Tensor norm(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
 
-/// The largest (smallest) element; equal ones share the gradient evenly.
+/// The largest (smallest) element, NaN where any is; equal ones share the gradient evenly. Error where there is none.
 Tensor max(const Tensor& x);
 Tensor min(const Tensor& x);
 
@@ -28,7 +28,8 @@ Tensor min(const Tensor& x);
 struct ValuesAndIndices {
   Tensor values, indices;
 };
-/// Along one dimension, the first of equal elements, which gets the gradient.
+/// Along one dimension, the first of equal elements, which gets the gradient, or the first NaN. Error for a dimension of size
+/// 0 (others may be 0).
 ValuesAndIndices max(const Tensor& x, int dim, bool keepdim = false);
 ValuesAndIndices min(const Tensor& x, int dim, bool keepdim = false);
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "heddle/autograd/trace.hpp"
+#include "heddle/base/checked.hpp"
 #include "heddle/core/layout.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/reduce.hpp"
@@ -62,13 +63,14 @@ Shape completed(const Shape& wish, const Tensor& t) {
   for (int d = 0; d < shape.rank(); ++d) {
     check(shape[d] >= -1, "reshape", "expected sizes of 0 or more, or -1, got {}", wish);
     if (shape[d] >= 0) {
-      known *= shape[d];
+      known = checked_mul(known, shape[d], "reshape");
       continue;
     }
     check(open < 0, "reshape", "expected at most one -1, got {}", wish);
     open = d;
   }
-  if (open >= 0) shape[open] = known > 0 ? t.numel() / known : 0;
+  check(open < 0 || known > 0, "reshape", "expected sizes that leave one choice for -1, got {} (any size fits beside a 0)", wish);
+  if (open >= 0) shape[open] = t.numel() / known;
   check(shape.numel() == t.numel(), "reshape", "expected a shape of {} elements for {}, got {}", t.numel(), t.shape(), wish);
   return shape;
 }
@@ -99,6 +101,7 @@ Tensor Tensor::permute(const Shape& dims) const {
   Shape target = shape(), target_strides = strides(), order = dims, inverse = dims;
   std::array<bool, Shape::max_rank> seen{};
   for (int d = 0; d < dim(); ++d) {
+    check(dims[d] >= -dim() && dims[d] < dim(), "permute", "expected dimensions in [{}, {}), got {}", -dim(), dim(), dims);
     const int from = normalize_dim(static_cast<int>(dims[d]), dim(), "permute");
     check(!seen[static_cast<std::size_t>(from)], "permute", "expected each dimension once, got {}", dims);
     seen[static_cast<std::size_t>(from)] = true;
@@ -134,7 +137,7 @@ autograd::BackwardFunction around(const Shape& shape, Part part) {
 Tensor slice_view(const Tensor& t, int dim, std::int64_t begin, std::int64_t count, std::int64_t step) {
   Shape shape = t.shape(), strides = t.strides();
   shape[dim] = count;
-  strides[dim] *= step;
+  if (count > 1) strides[dim] *= step;  // a larger step would lead beyond the end, and its product with a stride anywhere
   return t.view_of_memory(shape, strides, count ? begin * t.strides()[dim] : 0);
 }
 
@@ -153,7 +156,7 @@ Tensor Tensor::slice(int dim, std::int64_t begin, std::int64_t end, std::int64_t
   const int d = normalize_dim(dim, this->dim(), "slice");
   const std::int64_t extent = shape()[d];
   const auto bound = [extent](std::int64_t b) { return std::clamp<std::int64_t>(b < 0 ? b + extent : b, 0, extent); };
-  const std::int64_t from = bound(begin), to = std::max(from, bound(end)), count = (to - from + step - 1) / step;
+  const std::int64_t from = bound(begin), to = std::max(from, bound(end)), count = ceil_div(to - from, step);
   return record("slice", {*this}, slice_view(*this, d, from, count, step),
                 around(shape(), [=](const Tensor& t) { return slice_view(t, d, from, count, step); }));
 }
@@ -183,12 +186,17 @@ Tensor Tensor::unsqueeze(int dim) const {
   return record("unsqueeze", {*this}, view_of_memory(target, target_strides, 0), back_to(shape()));
 }
 
-Tensor Tensor::expand(const Shape& target) const {
-  if (target == shape()) return *this;
+Tensor Tensor::expand(const Shape& wish) const {
+  Shape target = wish;
   const int shift = target.rank() - dim();
   bool fits = shift >= 0;
-  for (int d = 0; fits && d < dim(); ++d) fits = shape()[d] == target[d + shift] || shape()[d] == 1;
-  check(fits, "expand", "expected a shape that {} stretches to, got {}", shape(), target);
+  for (int d = 0; fits && d < dim(); ++d) {
+    if (target[d + shift] == -1) target[d + shift] = shape()[d];
+    fits = target[d + shift] >= 0 && (shape()[d] == target[d + shift] || shape()[d] == 1);
+  }
+  for (int d = 0; fits && d < shift; ++d) fits = target[d] >= 0;
+  check(fits, "expand", "expected a shape that {} stretches to, got {}", shape(), wish);
+  if (target == shape()) return *this;
   return record("expand", {*this}, view_of_memory(target, expanded_strides(shape(), strides(), target), 0),
                 [shape = shape()](const Tensor& dy, const Needs&) -> Grads { return {sum_to(dy, shape)}; });
 }
