@@ -42,8 +42,13 @@ TEST_CASE("a write in place to what autograd holds is refused by the op's name",
       {"uniform_", [](Tensor& t) { uniform_(t, 0, 1); }},
       {"normal_", [](Tensor& t) { normal_(t, 0, 1); }},
   };
-  const std::vector<Tensor> held = {leaf_x,      y,           y.slice(0, 0, 2), y.select(0, 1), y.reshape({2, 2}).transpose(0, 1),
-                                    leaf_x.slice(0, 1, 3), leaf_x.unsqueeze(0)};
+  const std::vector<Tensor> held = {leaf_x,
+                                    y,
+                                    y.slice(0, 0, 2),
+                                    y.select(0, 1),
+                                    y.reshape({2, 2}).transpose(0, 1),
+                                    leaf_x.slice(0, 1, 3),
+                                    leaf_x.unsqueeze(0)};
   for (const auto& [op, write] : writes)
     for (Tensor t : held) {
       if (!t.is_contiguous() && std::string(op).find("_") > 5) continue;  // random numbers take dense tensors alone
@@ -57,6 +62,10 @@ TEST_CASE("a write in place to what autograd holds is refused by the op's name",
   // Nothing was written.
   sum(y).backward();
   CHECK(leaf_x.grad().to_vector<double>() == std::vector<double>{2, 2, 2, 2});
+}
+
+TEST_CASE("an undefined tensor is not written to", "[write]") {
+  require_error([] { Tensor().fill_(1); }, "[fill_] expected a tensor to write to, got an undefined one");
 }
 
 TEST_CASE("without gradients writes are allowed, and backward notices what it misses", "[write]") {
@@ -82,12 +91,23 @@ TEST_CASE("places that max gave out are not overwritten unseen", "[write]") {
   CHECK(error_of([&] { sum(values).backward(); }).find("[max] expected the tensor of shape [2, 1] that backward needs") == 0);
 }
 
+TEST_CASE("a gradient that grows while a graph has saved it is noticed", "[write]") {
+  const Tensor x = leaf({2}), w = leaf({2});
+  sum(x * 2.0).backward();
+  const Tensor y = sum(x.grad() * w);
+  sum(x * 3.0).backward();
+  CHECK(error_of([&] { y.backward(); }).find("[mul] expected the tensor of shape [2] that backward needs as it was") == 0);
+}
+
 TEST_CASE("a tensor whose elements share memory is not written to", "[write]") {
   const Tensor one = zeros({1});
-  for (const auto& write : std::vector<std::function<void(Tensor)>>{
-           [](Tensor t) { t.fill_(1); }, [](Tensor t) { t.copy_(tensor(std::vector<float>{1, 2, 3, 4})); }}) {
+  for (const auto& write : std::vector<std::function<void(Tensor)>>{[](Tensor t) { t.fill_(1); },
+                                                                    [](Tensor t) {
+                                                                      t.copy_(tensor(std::vector<float>{1, 2, 3, 4}));
+                                                                    }}) {
     const std::string message = error_of([&] { write(one.expand({4})); });
-    CHECK(message.find("expected a tensor whose elements each have memory of their own to write to, got shape [4] with strides [0]") !=
+    CHECK(message.find(
+              "expected a tensor whose elements each have memory of their own to write to, got shape [4] with strides [0]") !=
           std::string::npos);
   }
   CHECK(one.item() == 0);
@@ -116,8 +136,10 @@ TEST_CASE("copies between overlapping slices are as of a clone", "[write]") {
     check({100000}, part(1, 100000), part(0, 99999));
     check({10}, part(0, 5), [](const Tensor& t) { return t.slice(0, 0, 10, 2); });
     check({300, 200}, part(0, 299), part(1, 300));
-    check({70, 70}, [](const Tensor& t) { return t.transpose(0, 1); }, [](const Tensor& t) { return t; });
-    check({5}, [](const Tensor& t) { return t.slice(0, 2, 3).expand({5}); }, [](const Tensor& t) { return t; });
+    check(
+        {70, 70}, [](const Tensor& t) { return t.transpose(0, 1); }, [](const Tensor& t) { return t; });
+    check(
+        {5}, [](const Tensor& t) { return t.slice(0, 2, 3).expand({5}); }, [](const Tensor& t) { return t; });
     check({6}, part(0, 6), part(0, 6));
   }
 }

@@ -7,6 +7,7 @@
 #include "heddle/nn/conv.hpp"
 #include "heddle/nn/layers.hpp"
 #include "heddle/nn/norm.hpp"
+#include "heddle/ops/conv.hpp"
 #include "heddle/ops/elementwise.hpp"
 #include "heddle/ops/reduce.hpp"
 #include "tests/support/tensors.hpp"
@@ -140,4 +141,21 @@ TEST_CASE("what is not finite is counted") {
   CHECK(!debug::all_finite(t));
   t.copy_(tensor(std::vector<float>{std::nanf(""), std::nanf(""), -HUGE_VALF, 1}, Shape{2, 2}));
   CHECK(debug::count_non_finite(t) == "2 NaN and 1 infinite of 4 values");
+}
+
+TEST_CASE("where a convolution's output is not finite, the switch of its algorithm is named") {
+  nn::Sequential net(nn::Conv2d({.in_channels = 3, .out_channels = 8, .kernel_size = 3, .padding = 1}));
+  debug::CheckNumerics watch(net);
+  const auto message = [&] {
+    try {
+      net(full({1, 3, 8, 8}, 3e38));
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  CHECK(message().find("set_conv_algorithm(\"direct\")") != std::string::npos);
+  set_conv_algorithm("direct");
+  CHECK(message().find("set_conv_algorithm") == std::string::npos);
+  set_conv_algorithm("auto");
 }

@@ -1,5 +1,5 @@
-// Batches of nothing: shapes as PyTorch gives them, gradients of zeros for weights. Convolutions, linear layers, norms, pools and
-// cross-entropy once refused them, where everything else took them.
+// Batches of nothing: shapes as PyTorch gives them, gradients of zeros for weights. Convolutions, linear layers, norms, pools
+// and cross-entropy once refused them, where everything else took them.
 #include <cmath>
 
 #include "heddle/autograd/grad_mode.hpp"
@@ -26,7 +26,8 @@ using namespace heddle::test;
 namespace {
 
 // The op's result has this shape; all inputs get gradients, zeros where they have elements.
-void require_empty(const std::function<Tensor(const std::vector<Tensor>&)>& op, const std::vector<Shape>& shapes, const Shape& want) {
+void require_empty(const std::function<Tensor(const std::vector<Tensor>&)>& op, const std::vector<Shape>& shapes,
+                   const Shape& want) {
   for (Device device : test_devices())
     for (DType type : {float32, float64}) {
       std::vector<Tensor> inputs;
@@ -86,8 +87,11 @@ TEST_CASE("norms of empty batches", "[empty]") {
   (void)batch_norm(zeros({0, 4, 3, 3}), mean, var, {}, {}, {.training = true, .num_batches_tracked = batches});
   CHECK(batches.item<int>() == 1);
   CHECK(var.to_vector<float>() == std::vector<float>{1, 1, 1, 1});
-  require_error([&] { batch_norm(zeros({1, 4, 1, 1}), mean, var, {}, {}, {.training = true}); },
-                "[batch_norm] expected more than one value a channel when training, got input [1, 4, 1, 1]");
+  require_error(
+      [&] {
+        batch_norm(zeros({1, 4, 1, 1}), mean, var, {}, {}, {.training = true});
+      },
+      "[batch_norm] expected more than one value a channel when training, got input [1, 4, 1, 1]");
 }
 
 TEST_CASE("pools and activations of empty batches", "[empty]") {
@@ -118,15 +122,15 @@ TEST_CASE("elementwise ops, reductions and shapes of empty batches", "[empty]") 
   require_empty([](const auto& in) { return in[0].permute({1, 0}).contiguous(); }, {{0, 3}}, {3, 0});
   CHECK(argmax(zeros({0, 3}), 1).shape() == Shape{0});
   CHECK(max(zeros({0, 3}), 1).indices.shape() == Shape{0});
-  require_error([] { max(zeros({3, 0}), 1); },
-                "[max] expected elements to choose from along dimension 1, got shape [3, 0]");
+  require_error([] { max(zeros({3, 0}), 1); }, "[max] expected elements to choose from along dimension 1, got shape [3, 0]");
   require_error([] { argmax(zeros({0})); }, "[argmax] expected elements to choose from, got shape [0]");
   CHECK_THROWS_AS(max(zeros({0})), Error);
 }
 
 TEST_CASE("losses of empty batches: the mean is NaN, the sum 0", "[empty]") {
   const Tensor labels = zeros({0}, {.dtype = int64});
-  const auto each = [&](const std::function<Tensor(const Tensor&, Reduction)>& loss, const Shape& shape, const Shape& unreduced) {
+  const auto each = [&](const std::function<Tensor(const Tensor&, Reduction)>& loss, const Shape& shape,
+                        const Shape& unreduced) {
     Tensor x = zeros(shape).requires_grad_();
     const Tensor mean = loss(x, Reduction::mean);
     CHECK(std::isnan(mean.item()));
@@ -147,8 +151,8 @@ TEST_CASE("losses of empty batches: the mean is NaN, the sum 0", "[empty]") {
 
 TEST_CASE("a network of an empty batch, trained and evaluated", "[empty]") {
   nn::Sequential net(nn::Conv2d({.in_channels = 3, .out_channels = 8, .kernel_size = 3, .padding = 1, .bias = false}),
-                     nn::BatchNorm2d({.num_features = 8}), nn::ReLU(), nn::Dropout({.p = 0.5}), nn::MaxPool2d({.kernel_size = 2}),
-                     nn::Flatten(), nn::Linear({.in_features = 8 * 16, .out_features = 10}));
+                     nn::BatchNorm2d({.num_features = 8}), nn::ReLU(), nn::Dropout({.p = 0.5}),
+                     nn::MaxPool2d({.kernel_size = 2}), nn::Flatten(), nn::Linear({.in_features = 8 * 16, .out_features = 10}));
   const Tensor labels = zeros({0}, {.dtype = int64});
   const Tensor y = net(zeros({0, 3, 8, 8}));
   CHECK(y.shape() == Shape{0, 10});

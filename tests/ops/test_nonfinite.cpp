@@ -38,7 +38,10 @@ TEST_CASE("NaN comes out of every op that it goes into", "[nonfinite]") {
       {"tanh", [](const Tensor& x) { return heddle::tanh(x); }},
       {"softmax", [](const Tensor& x) { return softmax(x, 0); }},
       {"log_softmax", [](const Tensor& x) { return log_softmax(x, 0); }},
-      {"softmax of columns", [](const Tensor& x) { return softmax(x.reshape({1, 67}).expand({3, 67}), 0); }},
+      {"softmax of columns",
+       [](const Tensor& x) {
+         return softmax(x.reshape({1, 67}).expand({3, 67}), 0);
+       }},
       {"clamp", [](const Tensor& x) { return clamp(x, -1, 1); }},
       {"maximum", [](const Tensor& x) { return maximum(x, zeros_like(x)); }},
       {"maximum", [](const Tensor& x) { return maximum(zeros_like(x), x); }},
@@ -52,8 +55,14 @@ TEST_CASE("NaN comes out of every op that it goes into", "[nonfinite]") {
       {"min", [](const Tensor& x) { return min(x); }},
       {"max, along", [](const Tensor& x) { return max(x, 0).values; }},
       {"sum", [](const Tensor& x) { return sum(x); }},
-      {"max_pool2d", [](const Tensor& x) { return max_pool2d(x.reshape({1, 1, 67}), {1, 2}); }},
-      {"max_pool2d 2 x 2", [](const Tensor& x) { return max_pool2d(x.slice(0, 0, 64).reshape({1, 8, 8}), 2); }},
+      {"max_pool2d",
+       [](const Tensor& x) {
+         return max_pool2d(x.reshape({1, 1, 67}), {1, 2});
+       }},
+      {"max_pool2d 2 x 2",
+       [](const Tensor& x) {
+         return max_pool2d(x.slice(0, 0, 64).reshape({1, 8, 8}), 2);
+       }},
   };
   for (DType type : {float32, float64})
     for (const auto& [name, op] : ops) {

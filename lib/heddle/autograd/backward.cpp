@@ -68,6 +68,7 @@ void accumulate(Meta& leaf, Tensor gradient) {
     leaf.grad = shared ? empty_like(gradient).copy_(gradient) : gradient.detach();
     return;
   }
+  ++leaf.grad.impl()->storage->version;  // another graph may have saved it
   Gathered sum{leaf.grad, true};
   sum.add(std::move(gradient));
 }

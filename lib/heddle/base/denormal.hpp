@@ -1,4 +1,5 @@
-// What becomes of subnormal numbers, which are closer to 0 than the smallest normal one (1.2e-38 in float32, 2.2e-308 in float64).
+// What becomes of subnormal numbers, which are closer to 0 than the smallest normal one (1.2e-38 in float32, 2.2e-308 in
+// float64).
 #pragma once
 
 #include "heddle/base/export.hpp"

@@ -25,7 +25,8 @@ const char* forbidden(const Tensor& t) {
 // target = source, over target's shape and both layouts, on one device and of one type.
 void copy_layout(const Tensor& source, const Tensor& target) {
   const auto space = detail::element_shape(target.shape(), source.strides(), target.strides());
-  kernels_for<MemoryKernels>(target.device()).copy(stream_of(target), target.dtype(), space, source.raw_data(), target.raw_data());
+  kernels_for<MemoryKernels>(target.device())
+      .copy(stream_of(target), target.dtype(), space, source.raw_data(), target.raw_data());
 }
 
 // The tensor, or a dense copy of it, without history.
@@ -90,10 +91,12 @@ bool detail::overlaps_itself(const Shape& shape, const Shape& strides) {
 }
 
 void detail::begin_write(const Tensor& target, std::string_view op) {
+  check(target.defined(), op, "expected a tensor to write to, got an undefined one");
   if (const char* what = forbidden(target))
-    fail(op, strings::format("expected a tensor without gradient to write to, got {} of shape {}: a write in place is not recorded "
-                             "for backward. Write under NoGradGuard or no_grad(), or to detach()",
-                             what, target.shape()));
+    fail(op,
+         strings::format("expected a tensor without gradient to write to, got {} of shape {}: a write in place is not recorded "
+                         "for backward. Write under NoGradGuard or no_grad(), or to detach()",
+                         what, target.shape()));
   if (!target.is_contiguous())
     check(!overlaps_itself(target.shape(), target.strides()), op,
           "expected a tensor whose elements each have memory of their own to write to, got shape {} with strides {}, where "
@@ -139,9 +142,10 @@ Tensor& Tensor::fill_(double value) {
 Tensor& Tensor::copy_(const Tensor& source) {
   check(source.shape() == shape(), "copy_", "expected a source of shape {}, got {}", shape(), source.shape());
   if (const char* what = forbidden(source))
-    fail("copy_", strings::format("expected a source without gradient, got {} of shape {}: a write in place is not recorded for "
-                                  "backward. Copy under NoGradGuard or no_grad(), or from detach()",
-                                  what, source.shape()));
+    fail("copy_",
+         strings::format("expected a source without gradient, got {} of shape {}: a write in place is not recorded for "
+                         "backward. Copy under NoGradGuard or no_grad(), or from detach()",
+                         what, source.shape()));
   detail::begin_write(*this, "copy_");
   detail::copy_values(source, *this);
   return *this;

@@ -43,24 +43,24 @@ kernels::ConvShape detail::conv_shape(const Tensor& x, const Tensor& weight, con
   check(x.size(1) == weight.size(1) * o.groups, where, "expected an input of {} channels (weight is {}{}), got {}",
         weight.size(1) * o.groups, weight.shape(), o.groups > 1 ? strings::format(", groups {}", o.groups) : "", x.shape());
   // A batch may be empty, images and filters may not.
-  check(product(x.shape(), 1, 4) > 0 && weight.numel() > 0, where, "expected operands with elements, got an input {} and a weight {}",
-        x.shape(), weight.shape());
+  check(product(x.shape(), 1, 4) > 0 && weight.numel() > 0, where,
+        "expected operands with elements, got an input {} and a weight {}", x.shape(), weight.shape());
   const auto size = [&](const Tensor& t, int dim) { return to_int(t.size(dim), where); };
   kernels::ConvShape s{.n = size(x, 0),
-                    .c = size(x, 1),
-                    .h = size(x, 2),
-                    .w = size(x, 3),
-                    .k = size(weight, 0),
-                    .kh = size(weight, 2),
-                    .kw = size(weight, 3),
-                    .stride_h = o.stride.h,
-                    .stride_w = o.stride.w,
-                    .pad_h = o.padding.h,
-                    .pad_w = o.padding.w,
-                    .dilation_h = o.dilation.h,
-                    .dilation_w = o.dilation.w,
-                    .groups = o.groups,
-                    .precision = matmul_precision()};
+                       .c = size(x, 1),
+                       .h = size(x, 2),
+                       .w = size(x, 3),
+                       .k = size(weight, 0),
+                       .kh = size(weight, 2),
+                       .kw = size(weight, 3),
+                       .stride_h = o.stride.h,
+                       .stride_w = o.stride.w,
+                       .pad_h = o.padding.h,
+                       .pad_w = o.padding.w,
+                       .dilation_h = o.dilation.h,
+                       .dilation_w = o.dilation.w,
+                       .groups = o.groups,
+                       .precision = matmul_precision()};
   const auto fits = [](std::int64_t in, std::int64_t pad, std::int64_t dilation, std::int64_t kernel) {
     return in + 2 * pad >= dilation * (kernel - 1) + 1;
   };
