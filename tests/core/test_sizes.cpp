@@ -25,7 +25,7 @@ void refused(const std::function<void()>& f, const std::string& where, const std
     message = error.what();
   }
   INFO(message);
-  CHECK(message.find("[" + where + "]") != std::string::npos);
+  CHECK(message.find(strings::format("[{}]", where)) != std::string::npos);
   CHECK(message.find(what) != std::string::npos);
   CHECK(message.size() < 400);
 }
@@ -77,7 +77,7 @@ TEST_CASE("views of absurd sizes are refused", "[sizes]") {
   refused([&] { x.slice(0, 0, 2, 0); }, "slice", "got 0");
   refused([&] { x.slice(0, 0, 2, least); }, "slice");
   refused([&] { x.select(1, least); }, "select", std::to_string(least));
-  refused([&] { x.size(most > 0 ? 1 << 30 : 0); }, "size");
+  refused([&] { x.size(1 << 30); }, "size");
   const Tensor huge = one.expand({std::int64_t{1} << 62});
   refused([&] { cat({huge, huge}); }, "cat", "below 2^63");
   refused([&] { huge.clone(); }, "empty", huge.shape().str());

@@ -1,6 +1,7 @@
 // Writes in place. `y = x * 2; y.slice(0, 0, 2).fill_(0); sum(y).backward()` once gave gradients of what had been overwritten;
 // leaves that require grad were written to, and so were tensors of one element expanded to many. Each is refused now, or right.
 #include "heddle/autograd/grad_mode.hpp"
+#include "heddle/base/format.hpp"
 #include "heddle/core/random.hpp"
 #include "heddle/core/write.hpp"
 #include "heddle/nn/init.hpp"
@@ -54,7 +55,7 @@ TEST_CASE("a write in place to what autograd holds is refused by the op's name",
       if (!t.is_contiguous() && std::string(op).find("_") > 5) continue;  // random numbers take dense tensors alone
       const std::string message = error_of([&] { write(t); });
       INFO(op << ": " << message);
-      CHECK(message.find("[" + std::string(op) + "] expected a tensor without gradient to write to") == 0);
+      CHECK(message.starts_with(strings::format("[{}] expected a tensor without gradient to write to", op)));
       CHECK(message.find("NoGradGuard") != std::string::npos);
     }
   CHECK(error_of([&] { Tensor(leaf_x).fill_(0); }).find("a leaf that requires grad of shape [4]") != std::string::npos);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "heddle/autograd/grad_mode.hpp"
+#include "heddle/core/random.hpp"
 #include "heddle/nn/containers.hpp"
 #include "heddle/nn/conv.hpp"
 #include "heddle/nn/layers.hpp"

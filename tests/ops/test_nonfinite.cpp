@@ -17,7 +17,7 @@ using namespace heddle::test;
 
 namespace {
 
-const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+const double missing = std::nan(""), inf = std::numeric_limits<double>::infinity();
 
 // One value, or in enough elements that vectors are filled.
 Tensor many(double value, DType type) {
@@ -67,12 +67,12 @@ TEST_CASE("NaN comes out of every op that it goes into", "[nonfinite]") {
   for (DType type : {float32, float64})
     for (const auto& [name, op] : ops) {
       INFO(name << " of " << name_of(type));
-      for (double v : op(many(nan, type)).to(float64).to_vector<double>()) CHECK(std::isnan(v));
+      for (double v : op(many(missing, type)).to(float64).to_vector<double>()) CHECK(std::isnan(v));
     }
   // One among numbers wins wherever the largest or smallest is asked for.
   for (std::int64_t at : {0, 1, 40, 66}) {
     Tensor x = arange(0, 67);
-    x.select(0, at).fill_(nan);
+    x.select(0, at).fill_(missing);
     INFO("NaN at " << at);
     CHECK(std::isnan(max(x).item()));
     CHECK(std::isnan(min(x).item()));
@@ -83,8 +83,8 @@ TEST_CASE("NaN comes out of every op that it goes into", "[nonfinite]") {
     max(x).backward();
     for (std::int64_t i = 0; i < 67; ++i) CHECK(x.grad().select(0, i).item() == (i == at ? 1 : 0));
   }
-  CHECK(heddle::pow(full({}, nan), 0).item() == 1);
-  CHECK(heddle::pow(ones({}), full({}, nan)).item() == 1);
+  CHECK(heddle::pow(full({}, missing), 0).item() == 1);
+  CHECK(heddle::pow(ones({}), full({}, missing)).item() == 1);
 }
 
 TEST_CASE("infinity in softmax", "[nonfinite]") {
@@ -96,7 +96,7 @@ TEST_CASE("infinity in softmax", "[nonfinite]") {
 
 TEST_CASE("relu's gradient is 0 where it cuts off, and passes where x is NaN", "[nonfinite]") {
   for (DType type : {float32, float64}) {
-    const Tensor x = tensor(std::vector<double>{-1, 0, 2, nan}).to(type).requires_grad_();
+    const Tensor x = tensor(std::vector<double>{-1, 0, 2, missing}).to(type).requires_grad_();
     const Tensor y = relu(x);
     y.backward(full({4}, inf, {.dtype = type}));
     CHECK(x.grad().to(float64).to_vector<double>() == std::vector<double>{0, 0, inf, inf});

@@ -8,9 +8,9 @@ HD_API_BEGIN
 namespace heddle {
 
 /// Whether arithmetic on the CPU takes subnormal operands for 0 and makes 0 of subnormal results, in every type, float64 too:
-/// PyTorch's switch, by PyTorch's name, but on at the start, where PyTorch's is off. A network whose activations fade out
-/// otherwise trains many times slower on some processors. For the whole program, from the next op on; not to be called
-/// while another thread computes. Copies keep every bit whatever it says. A GPU's kernels keep subnormals.
+/// PyTorch's switch, by PyTorch's name, but on at the start, where PyTorch's is off, since some processors take a hundred cycles
+/// for one, and activations that fade out reach them. For the whole program, from the next op on; not to be called while another
+/// thread computes. Copies keep every bit whatever it says, and log() takes them for 0. A GPU's kernels keep subnormals.
 void set_flush_denormal(bool on);
 bool get_flush_denormal();
 

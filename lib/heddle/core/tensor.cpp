@@ -77,17 +77,18 @@ template <class Number> Number only_element(const Tensor& t) {
 double Tensor::item_as_double() const { return only_element<double>(*this); }
 
 std::int64_t Tensor::item_as_integer(std::int64_t low, std::int64_t high) const {
-  constexpr auto message = "expected a number from {} to {}, the range of the integer asked for, got {}";
   if (is_floating_point(dtype())) {
     const double value = std::trunc(only_element<double>(*this));
     // 2^63 is the next number up from the largest integer.
     const bool fits = value >= -0x1p63 && value < 0x1p63;
     const std::int64_t whole = fits ? static_cast<std::int64_t>(value) : 0;
-    check(fits && whole >= low && whole <= high, "item", message, low, high, value);
+    check(fits && whole >= low && whole <= high, "item",
+          "expected a number from {} to {}, the range of the integer asked for, got {:.6g}", low, high, value);
     return whole;
   }
   const auto value = only_element<std::int64_t>(*this);
-  check(value >= low && value <= high, "item", message, low, high, value);
+  check(value >= low && value <= high, "item", "expected a number from {} to {}, the range of the integer asked for, got {}", low,
+        high, value);
   return value;
 }
 
