@@ -68,7 +68,7 @@ kernels::ConvShape detail::conv_shape(const Tensor& x, const Tensor& weight, con
         "expected a kernel within the padded input, got weight {} with dilation {{{}, {}}} and padding {{{}, {}}} for input {}",
         weight.shape(), s.dilation_h, s.dilation_w, s.pad_h, s.pad_w, x.shape());
   const std::int64_t padded_h = s.h + 2 * std::int64_t{s.pad_h}, padded_w = s.w + 2 * std::int64_t{s.pad_w};
-  for (const std::int64_t size : {padded_h, padded_w}) checked_int(size, where, "a padded height and width");
+  for (const std::int64_t padded : {padded_h, padded_w}) checked_int(padded, where, "a padded height and width");
   checked_int(padded_h * padded_w, where, "a padded image's elements");
   // Steps that lead out of the image are never taken; kernels would add them up.
   for (const auto& [most, step] :
