@@ -149,7 +149,7 @@ TEST_CASE("activations and dropout say what they expected", "[activation]") {
   require_error([] { dropout2d(zeros({3})); }, "[dropout2d] expected an input [n, c, ...], got [3]");
   const Tensor x = leaf({3});
   const Tensor y = sigmoid(x), total = sum(y);
-  Tensor(y).zero_();
+  y.detach().zero_();
   require_error(
       [&] { total.backward(); },
       "[sigmoid] expected the tensor of shape [3] that backward needs as it was, got one written in place since forward");

@@ -142,7 +142,7 @@ TEST_CASE("conv2d computes only the gradients that are asked for", "[conv]") {
     const Tensor frozen = w.detach();
     const Tensor hidden = input * 1.0;
     const Tensor y = sum(conv2d(hidden, frozen));
-    Tensor(hidden).zero_();
+    hidden.detach().zero_();
     y.backward();
     REQUIRE(input.grad().defined());
     require_gradients([&](const auto& in) { return conv2d(in[0], frozen); }, {input});

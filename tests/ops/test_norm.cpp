@@ -266,7 +266,7 @@ TEST_CASE("a norm notices that its input, or its running statistics, were overwr
   const Tensor x = leaf({4, 3, 2, 2});
   const Tensor hidden = x * 2.0;
   const Tensor y = sum(batch_norm(hidden, {}, {}, {}, {}, {.training = true}));
-  Tensor(hidden).zero_();
+  hidden.detach().zero_();
   require_error(
       [&] { y.backward(); },
       "[batch_norm] expected the tensor of shape [4, 3, 2, 2] that backward needs as it was, got one written in place since "

@@ -58,8 +58,9 @@ Tensor compare(std::string_view where, Compare op, const Tensor& a, const Tensor
 }
 
 void check_number(std::string_view where, const Tensor& x, double s) {
-  const bool is_int64 = s == std::trunc(s) && s >= -0x1p63 && s < 0x1p63;
-  check(is_floating_point(x.dtype()) || is_int64, where, "expected a whole number of 64 bits beside a tensor of {}, got {:.6g}",
+  if (is_floating_point(x.dtype())) return;
+  check(s == std::trunc(s), where, "expected a whole number beside a tensor of {}, got {:.6g}", heddle::name_of(x.dtype()), s);
+  check(s >= -0x1p63 && s < 0x1p63, where, "expected a number of 64 bits beside a tensor of {}, got {:.6g}",
         heddle::name_of(x.dtype()), s);
 }
 
