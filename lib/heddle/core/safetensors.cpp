@@ -78,7 +78,12 @@ Safetensors read_safetensors(std::string_view file, const std::string& name) {
   content.metadata = std::move(header.metadata);
   content.tensors.reserve(header.entries.size());
   for (auto& entry : header.entries) {
-    Tensor t = empty(entry.shape, {.dtype = entry.dtype});
+    Tensor t;
+    try {
+      t = empty(entry.shape, {.dtype = entry.dtype});
+    } catch (const Error& error) {  // no memory, or sizes like [0, 2^62, 8] that pass here and nowhere else
+      refuse(strings::format("'{}' of shape {}: {}", strings::printable(entry.name), entry.shape, error.what()));
+    }
     if (entry.end > entry.begin) std::memcpy(t.raw_data(), data.data() + entry.begin, entry.end - entry.begin);
     content.tensors.emplace_back(std::move(entry.name), std::move(t));
   }

@@ -110,7 +110,8 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
   void set_dtype(const std::string& text) {
     for (auto [type, name] : names)
       if (text == name) return entry_.dtype = type, static_cast<void>(dtype_known_ = true);
-    refuse(strings::format("another element type than F32, F64, I64, U8 or BF16 for {}, got {}", quoted(name_), quoted(text)));
+    fail("safetensors", strings::format("expected F32, F64, I64, U8 or BF16 for {}, got {} in {}", quoted(name_),
+                                        strings::printable(text.substr(0, 40)), file_));
   }
   void finish_entry() {
     for (const char* needed : {"dtype", "shape", "data_offsets"})

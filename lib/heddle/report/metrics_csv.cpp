@@ -54,8 +54,6 @@ std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path) {
     const auto shown = [&] { return strings::printable(std::string_view(line).substr(0, 200)); };
     if (!at)
       fail("metrics", strings::format("expected eight numbers in line {} of {}, the first of them an epoch, got '{}'", number, path.string(), shown()));
-    if (epoch < 1 || (!rows.empty() && epoch <= rows.back().epoch))
-      fail("metrics", strings::format("expected epochs that grow from 1 on, got {} in line {} of {}", epoch, number, path.string()));
     rows.push_back({epoch, values[0], values[1], values[2], values[3], values[4], values[5], values[6]});
   }
   return rows;
