@@ -7,9 +7,10 @@
 #include <set>
 
 #include "console.hpp"
+#include "heddle/base/json.hpp"
 #include "heddle/heddle.hpp"
 #include "options.hpp"
-#include "run.hpp"
+#include "run_folder.hpp"
 
 namespace cifar10 {
 namespace {
@@ -28,9 +29,16 @@ std::string name_of_folder(const fs::path& folder) {
 nlohmann::json read_config(const fs::path& folder) {
   const fs::path path = folder / "config.json";
   if (!fs::exists(path)) return nlohmann::json::object();
-  auto config = nlohmann::json::parse(read_file(path), nullptr, false);
+  auto config = parse_json(read_file(path), "compare", path.string());
   if (!config.is_object()) fail("compare", strings::format("expected {} to hold a JSON object, got something else", path.string()));
   return config;
+}
+
+// A field of it, or `other` where it is not there; Error where it is something else.
+template <class T>
+T field(const nlohmann::json& config, const char* name, T other, const fs::path& folder) {
+  if (!config.contains(name)) return other;
+  return json_as<T>(config.at(name), "compare", strings::format("{} in {}", name, (folder / "config.json").string()));
 }
 
 }  // namespace
@@ -42,12 +50,13 @@ void compare(const CompareOptions& options) {
     if (!fs::exists(run / "metrics.csv"))
       fail("compare", strings::format("expected a run's folder with metrics.csv, got {}", run.string()));
     configs.push_back(read_config(run));
-    archs.insert(configs.back().value("arch", ""));
+    archs.insert(field(configs.back(), "arch", std::string(), run));
   }
   // A run is called what tells it from the others: its norm, else architecture and norm, else its folder as well.
   const bool one_arch = archs.size() == 1 && !archs.begin()->empty();
   const auto short_name = [&](std::size_t i) {
-    const std::string arch = configs[i].value("arch", ""), norm = configs[i].value("norm", "");
+    const auto text = [&](const char* name) { return field(configs[i], name, std::string(), options.runs[i]); };
+    const std::string arch = text("arch"), norm = text("norm");
     if (arch.empty() || norm.empty()) return name_of_folder(options.runs[i]);
     return (one_arch ? "" : arch + ", ") + norm + " norm";
   };
@@ -59,15 +68,15 @@ void compare(const CompareOptions& options) {
                      : one_arch             ? *archs.begin() + ": " + std::to_string(configs.size()) + " runs"
                                             : "Comparison";
   for (std::size_t i = 0; i < configs.size(); ++i) {
-    if (configs[i].value("synthetic", false))
+    if (field(configs[i], "synthetic", false, options.runs[i]))
       comparison.warning = "Trained and tested on drawn images, a stand-in: these accuracies say nothing about CIFAR-10.";
     const std::string folder = name_of_folder(options.runs[i]);
     comparison.runs.push_back({.name = telling || short_name(i) == folder ? short_name(i) : short_name(i) + " (" + folder + ")",
                                .epochs = report::read_metrics_csv(options.runs[i] / "metrics.csv"),
-                               .parameters = configs[i].value("parameters", std::int64_t{0}),
-                               .command = configs[i].value("command", "")});
+                               .parameters = field(configs[i], "parameters", std::int64_t{0}, options.runs[i]),
+                               .command = field(configs[i], "command", std::string(), options.runs[i])});
   }
-  const fs::path out = options.out.empty() ? new_folder(fs::path("runs") / "compare") : options.out;
+  const fs::path& out = options.out;
   const std::string table = report::comparison_table(comparison);
   fs::create_directories(out);
   report::write_comparison(out, comparison);
@@ -100,7 +109,11 @@ void add_compare(CLI::App& app) {
       "Examples:\n"
       "  cifar10 compare runs/compact-batch runs/compact-group runs/compact-layer\n"
       "  cifar10 compare runs/* --out runs/all --title 'All of them'");
-  command->callback([options] { compare(*options); });
+  command->callback([options] {
+    const RunFolder place(options->out, fs::path("runs") / "compare");
+    options->out = place.path();
+    compare(*options);
+  });
 }
 
 }  // namespace cifar10

@@ -29,7 +29,9 @@ void summary(const SummaryOptions& options) {
                       {"output", layer.output.str()},
                       {"parameters", layer.parameters},
                       {"multiply_adds", layer.multiply_adds},
-                      {"receptive_field", layer.receptive_field}});
+                      {"receptive_field", layer.receptive_field},
+                      {"receptive_height", layer.receptive_height},
+                      {"receptive_width", layer.receptive_width}});
   record("summary", {{"arch", options.arch},
                      {"norm", options.norm},
                      {"batch", options.batch},

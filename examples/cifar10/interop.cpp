@@ -8,7 +8,7 @@
 #include "heddle/heddle.hpp"
 #include "model_file.hpp"
 #include "options.hpp"
-#include "run.hpp"
+#include "run_folder.hpp"
 
 namespace cifar10 {
 namespace {
@@ -36,8 +36,9 @@ struct CompareActivationsOptions {
 void import_weights(const ImportOptions& options) {
   SavedModel trained = load_model(options.file, cpu, options.arch, options.norm);
   const std::string arch = trained.architecture->name, norm = name_of(trained.norm);
-  const fs::path folder = options.out.empty() ? new_folder(fs::path("runs") / (arch + "-" + norm + "-imported")) : options.out;
-  fs::create_directories(folder);
+  const RunFolder place(options.out, fs::path("runs") / (arch + "-" + norm + "-imported"));
+  const fs::path& folder = place.path();
+  if (fs::exists(folder / "config.json")) place.make_room();  // a run's own weights are not written over
   const auto state = trained.net.state_dict();
   save_safetensors(folder / "model.safetensors",
                    {.tensors = state, .metadata = model_metadata(arch, norm, trained.class_names)});

@@ -13,6 +13,7 @@
 #include "heddle/heddle.hpp"
 #include "model.hpp"
 #include "run.hpp"
+#include "run_folder.hpp"
 #include "suggest.hpp"
 
 namespace cifar10 {
@@ -74,6 +75,8 @@ fs::path find_learning_rate(const LRFindOptions& options) {
   set_num_threads(training.threads);
   const DeviceChoice choice = choose_device(training.device);
   say("Device: {}\n", choice.reason);
+  const RunFolder place(training.out, fs::path("runs") / ("lr-find-" + training.arch + "-" + training.norm));
+  const fs::path& folder = place.path();
   data::FindOptions where{.folder = training.data, .synthetic_test = 1};
   if (training.limit > 0) where.synthetic_train = std::min(training.limit, where.synthetic_train);
   data::DataChoice data = find_data(where);
@@ -100,9 +103,6 @@ fs::path find_learning_rate(const LRFindOptions& options) {
       {.start_lr = options.start, .end_lr = options.end, .steps = options.steps, .seed = training.seed, .on_step = progress});
   if (tells_progress() && is_terminal(stderr)) strings::print(stderr, "\r\033[K");
 
-  const fs::path folder =
-      training.out.empty() ? new_folder(fs::path("runs") / ("lr-find-" + training.arch + "-" + training.norm)) : training.out;
-  fs::create_directories(folder);
   const std::string title = strings::format("Learning rates: {}, {} norm, batch {}", training.arch, training.norm, recipe.batch);
   const std::string summary = summary_of(curve);
   write_file(folder / "lr_find.csv", csv_of(curve));

@@ -49,7 +49,7 @@ struct EvaluateOptions {
 
 struct CompareOptions {
   std::vector<std::filesystem::path> runs;
-  std::filesystem::path out;  ///< empty: a new one under runs/
+  std::filesystem::path out;  ///< the command: empty for a new one under runs/
   std::string title;
 };
 

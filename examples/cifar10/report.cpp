@@ -55,7 +55,8 @@ void add_samples(report::RunReport& r, const ReportInput& input) {
 void add_layers(report::RunReport& r, Net& net) {
   const auto summary = nn::summarize(net, {1, 3, 32, 32});
   for (const auto& row : summary.layers)
-    r.layers.push_back({row.path, row.description, row.output.str(), row.parameters, row.multiply_adds, row.receptive_field});
+    r.layers.push_back({row.path, row.description, row.output.str(), row.parameters, row.multiply_adds, row.receptive_field,
+                        row.sees()});
   const auto megabytes = [](double mb) { return strings::format("{:.2f} MB", mb); };
   r.totals = {{"Input", megabytes(summary.input_mb)},
               {"Forward and backward", megabytes(summary.activations_mb)},

@@ -14,15 +14,6 @@ using namespace heddle;
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// What a run leaves.
-bool is_result(const fs::path& path) {
-  static const char* const names[] = {"metrics.csv", "config.json",       "model.safetensors", "report.html",
-                                      "curves.png",  "misclassified.png", "confusion.png",     "samples.png",
-                                      "checkpoints", "profile.txt",       "trace.json"};
-  const std::string name = path.filename().string();
-  return std::find(std::begin(names), std::end(names), name) != std::end(names) || name.rfind("events.out.tfevents.", 0) == 0;
-}
-
 template <class T>
 Json json_of(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -154,30 +145,6 @@ report::Facts facts_of(const Json& config) {
     if (name != "command" && name != "options")
       facts.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
   return facts;
-}
-
-fs::path new_folder(const fs::path& base) {
-  fs::path folder = base;
-  for (int n = 2; fs::exists(folder); ++n) folder = base.string() + "-" + std::to_string(n);
-  return folder;
-}
-
-fs::path make_run_folder(const TrainOptions& options) {
-  const fs::path folder =
-      options.out.empty() ? new_folder(fs::path("runs") / (options.arch + "-" + options.norm)) : options.out;
-  fs::create_directories(folder);
-  std::vector<fs::path> earlier;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (is_result(entry.path())) earlier.push_back(entry.path());
-  if (!earlier.empty()) {
-    int n = 1;
-    while (fs::exists(folder / ("previous-" + std::to_string(n)))) ++n;
-    const fs::path shelf = folder / ("previous-" + std::to_string(n));
-    fs::create_directories(shelf);
-    for (const auto& path : earlier) fs::rename(path, shelf / path.filename());
-    say("Moved the earlier run's files to {}\n", shelf.string());
-  }
-  return folder;
 }
 
 TrainOptions options_to_resume(const CLI::App& command, const TrainOptions& given) {

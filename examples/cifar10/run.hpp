@@ -1,4 +1,4 @@
-// What a training is, before it runs: its recipe, its configuration, its folder, and how it goes on after it was stopped.
+// What a training is, before it runs: its recipe, its configuration, and how it goes on after it was stopped.
 #pragma once
 
 #include <filesystem>
@@ -26,12 +26,6 @@ nlohmann::ordered_json config_of(const TrainOptions& options, const Recipe& reci
 heddle::train::Config decisive(const nlohmann::ordered_json& config);
 /// The part of it that a report shows.
 heddle::report::Facts facts_of(const nlohmann::ordered_json& config);
-
-/// `base`, or base-2, base-3, ... where that is taken. Creates nothing.
-std::filesystem::path new_folder(const std::filesystem::path& base);
-/// A folder for this run. One that is named keeps an earlier run's files, moved into previous-1, previous-2, ...; one that is
-/// not named is a new one.
-std::filesystem::path make_run_folder(const TrainOptions& options);
 
 /// The options that a run was started with, for what the command line leaves out. Error for a folder that is none of a run's.
 TrainOptions options_to_resume(const CLI::App& command, const TrainOptions& given);

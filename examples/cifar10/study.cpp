@@ -5,7 +5,7 @@
 #include "console.hpp"
 #include "model.hpp"
 #include "options.hpp"
-#include "run.hpp"
+#include "run_folder.hpp"
 #include "train.hpp"
 
 namespace cifar10 {
@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 void study(const TrainOptions& options) {
   const Architecture& architecture = find_architecture(options.arch);
-  const fs::path out = options.out.empty() ? new_folder(fs::path("runs") / ("study-" + options.arch)) : options.out;
+  const RunFolder place(options.out, fs::path("runs") / ("study-" + options.arch));
+  const fs::path& out = place.path();
   CompareOptions comparison{
       .runs = {}, .out = out, .title = options.arch + ": one recipe, " + std::to_string(architecture.norms.size()) + " norms"};
   if (architecture.norms.size() == 1) comparison.title = options.arch + ", " + name_of(architecture.norms[0]) + " norm";

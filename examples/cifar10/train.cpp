@@ -18,6 +18,7 @@
 #include "progress.hpp"
 #include "report.hpp"
 #include "run.hpp"
+#include "run_folder.hpp"
 #include "suggest.hpp"
 #include "watches.hpp"
 
@@ -80,6 +81,10 @@ fs::path train(const TrainOptions& options) {
   const DeviceChoice choice = choose_device(options.device);
   say("Device: {}\n", choice.reason);
   const DType activations = use_precision(options.precision, choice.device);
+  const bool goes_on = !options.resume.empty();
+  // For this run alone from here on, before anything is read or moved.
+  const RunFolder place(goes_on ? options.resume : options.out, fs::path("runs") / (options.arch + "-" + options.norm));
+  const fs::path& folder = place.path();
 
   // Drawn images cost time to draw: only those are that a limit leaves.
   const auto drawn = [](std::int64_t limit, std::int64_t all) { return limit > 0 ? std::min(limit, all) : all; };
@@ -109,18 +114,21 @@ fs::path train(const TrainOptions& options) {
   optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
   const auto schedule = make_schedule(recipe, optimizer, train_loader.size());
 
-  const bool goes_on = !options.resume.empty();
   const auto config = config_of(options, recipe, data, choice, net.num_parameters(), augmented);
   const train::Config same = decisive(config);
-  const fs::path folder = goes_on ? options.resume : make_run_folder(options);
+  if (!goes_on) place.make_room();
   if (!goes_on) write_file(folder / "config.json", config.dump(2) + "\n");
   train::CheckpointFolder checkpoints(folder / "checkpoints");
   train::TrainerState state;
-  if (goes_on && checkpoints.contains()) {
-    const auto saved = checkpoints.load();
+  std::string resumed_from;
+  if (const auto found = goes_on ? checkpoints.load_newest() : std::nullopt) {
+    const train::Checkpoint& saved = found->checkpoint;
+    resumed_from = found->name;
+    for (const auto& why : found->damaged) print_error(strings::format("passed over a damaged checkpoint: {}", why));
     train::check_same(saved.config, same);
     train::restore(saved, net, optimizer, schedule.get(), state);
-    say("Going on with {} after {} epochs and {} batches (step {})\n", folder.string(), state.epoch, state.batch, state.step);
+    say("Going on with {}{} after {} epochs and {} batches (step {})\n", folder.string(),
+        found->name == "last" ? "" : ", from its checkpoint '" + found->name + "',", state.epoch, state.batch, state.step);
   }
   report::MetricsCsv csv(folder / "metrics.csv", rows_of(state.history));
   report::EventFile events(folder, goes_on ? std::optional<std::int64_t>(state.epoch + 1) : std::nullopt);
@@ -134,6 +142,8 @@ fs::path train(const TrainOptions& options) {
   const auto save = [&](const std::vector<std::string>& names) {
     checkpoints.save(train::make_checkpoint(net, optimizer, schedule.get(), state, same), names);
   };
+  // What was fallen back to takes the damaged one's place.
+  if (resumed_from != "last" && !resumed_from.empty()) save({"last"});
   Watches watches(options, net, choice.device, train_loader.size() - state.batch);
   const auto on_step = [&](const train::Progress& p, ProgressPrinter& printer) {
     printer.step(p);
@@ -205,7 +215,7 @@ fs::path train(const TrainOptions& options) {
                  {"best_epoch", best.epoch},
                  {"synthetic", data.synthetic},
                  {"report", (folder / "report.html").string()}});
-  return folder;
+  return place.path();
 }
 
 void add_training_options(CLI::App* command, const std::shared_ptr<TrainOptions>& options) {

@@ -12,6 +12,7 @@
 #include "heddle/base/error.hpp"
 #include "heddle/base/export.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/base/folder_lock.hpp"
 #include "heddle/base/inline.hpp"
 #include "heddle/base/parallel.hpp"
 #include "heddle/base/printable.hpp"

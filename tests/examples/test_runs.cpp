@@ -6,7 +6,7 @@
 #include "heddle/heddle.hpp"
 #include "options.hpp"
 #include "report.hpp"
-#include "run.hpp"
+#include "run_folder.hpp"
 #include "tests/support/catch.hpp"
 #include "train.hpp"
 
@@ -116,13 +116,4 @@ TEST_CASE("the command that repeats a training is quoted for a shell") {
   CHECK(cifar10::command_of(options) ==
         "cifar10 train --arch bottleneck --norm batch --data 'my data/it'\\''s' --batch 64 --lr 0.05 --no-augment --threads 2 "
         "--seed 7");
-}
-
-TEST_CASE("new folders are numbered") {
-  Folder folder;
-  CHECK(cifar10::new_folder(folder.path / "x") == folder.path / "x");
-  fs::create_directories(folder.path / "x");
-  CHECK(cifar10::new_folder(folder.path / "x") == folder.path / "x-2");
-  fs::create_directories(folder.path / "x-2");
-  CHECK(cifar10::new_folder(folder.path / "x") == folder.path / "x-3");
 }

@@ -149,3 +149,17 @@ TEST_CASE("the layer table counts parameters, multiply-adds and the receptive fi
   CHECK(text.substr(text.rfind("Total")) == "Total params: 574\n");
   CHECK(net.training());
 }
+
+TEST_CASE("a receptive field that is no square has its height and its width") {
+  // A kernel of 1 x 7 was once given as 1 x 1: only heights were followed.
+  nn::Sequential net(nn::Conv2d({.in_channels = 3, .out_channels = 4, .kernel_size = {1, 7}, .padding = {0, 3}}),
+                     nn::MaxPool2d({.kernel_size = {1, 2}}), nn::Conv2d({.in_channels = 4, .out_channels = 4, .kernel_size = {3, 1}}));
+  const auto s = nn::summarize(net, {1, 3, 8, 32});
+  CHECK(s.layers[0].receptive_height == 1);
+  CHECK(s.layers[0].receptive_width == 7);
+  CHECK(s.layers[0].receptive_field == 7);
+  CHECK(s.layers[0].sees() == "1 x 7");
+  CHECK(s.layers[2].receptive_height == 3);
+  CHECK(s.layers[2].receptive_width == 8);
+  CHECK(s.str().find("Receptive field: 3 x 8\n") != std::string::npos);
+}

@@ -21,23 +21,30 @@ std::string grouped(std::int64_t value) {
   return digits;
 }
 
-// Along one path, how many input pixels an output covers, and how far apart neighbouring outputs look.
-struct Field {
+// Along one path and one dimension, how many input pixels an output covers, and how far apart neighbouring outputs look.
+struct Extent {
   std::int64_t size = 1, jump = 1;
   void window(int kernel, int stride, int dilation) {
     size += std::int64_t{kernel - 1} * dilation * jump;
     jump *= stride;
   }
 };
+struct Field {
+  Extent h, w;
+  void window(Pair kernel, Pair stride, Pair dilation) {
+    h.window(kernel.h, stride.h, dilation.h);
+    w.window(kernel.w, stride.w, dilation.w);
+  }
+};
 
 void follow(Field& field, Module& layer) {
-  const auto strided = [](Pair stride, Pair kernel) { return stride.h ? stride.h : kernel.h; };
+  const auto strided = [](Pair stride, Pair kernel) { return Pair{stride.h ? stride.h : kernel.h, stride.w ? stride.w : kernel.w}; };
   if (auto* conv = dynamic_cast<Conv2d*>(&layer))
-    field.window(conv->options.kernel_size.h, conv->options.stride.h, conv->options.dilation.h);
+    field.window(conv->options.kernel_size, conv->options.stride, conv->options.dilation);
   else if (auto* pool = dynamic_cast<MaxPool2d*>(&layer))
-    field.window(pool->options.kernel_size.h, strided(pool->options.stride, pool->options.kernel_size), pool->options.dilation.h);
+    field.window(pool->options.kernel_size, strided(pool->options.stride, pool->options.kernel_size), pool->options.dilation);
   else if (auto* average = dynamic_cast<AvgPool2d*>(&layer))
-    field.window(average->options.kernel_size.h, strided(average->options.stride, average->options.kernel_size), 1);
+    field.window(average->options.kernel_size, strided(average->options.stride, average->options.kernel_size), Pair{1, 1});
 }
 
 std::int64_t multiply_adds(Module& layer, const Tensor& y) {
@@ -67,7 +74,8 @@ Summary summarize(Module& module, const Shape& input) {
       if (!whole_plane) follow(field, m);
       summary.layers.push_back({.path = path, .type = m.type_name(), .description = m.describe(),
                                 .output = y.shape(), .parameters = own_parameters(m), .multiply_adds = multiply_adds(m, y),
-                                .receptive_field = field.size});
+                                .receptive_field = std::max(field.h.size, field.w.size),
+                                .receptive_height = field.h.size, .receptive_width = field.w.size});
       summary.activations_mb += 2e-6 * static_cast<double>(y.numel()) * static_cast<double>(size_of(y.dtype()));
     });
     const ModeGuard evaluating(module, false);
@@ -84,6 +92,11 @@ Summary summarize(Module& module, const Shape& input) {
   return summary;
 }
 
+std::string LayerRow::sees() const {
+  return receptive_height == receptive_width ? std::to_string(receptive_height)
+                                             : strings::format("{} x {}", receptive_height, receptive_width);
+}
+
 std::string Summary::str() const {
   std::size_t name_width = 5, shape_width = 12;
   for (const auto& row : layers) {
@@ -95,11 +108,11 @@ std::string Summary::str() const {
                                  "Mult-adds", "Receptive", line);
   for (const auto& row : layers)
     text += strings::format("{:<{}}  {:<{}}  {:>10}  {:>13}  {:>9}\n", strings::format("{} ({})", row.path, row.type), name_width,
-                        row.output.str(), shape_width, grouped(row.parameters), grouped(row.multiply_adds), row.receptive_field);
-  const std::int64_t receptive = layers.empty() ? 1 : layers.back().receptive_field;
+                        row.output.str(), shape_width, grouped(row.parameters), grouped(row.multiply_adds), row.sees());
+  const LayerRow last = layers.empty() ? LayerRow{} : layers.back();
   text += strings::format("{}\nInput {}: {:.2f} MB, forward and backward {:.2f} MB, parameters {:.2f} MB, in all {:.2f} MB\n", line, input.str(),
                       input_mb, activations_mb, parameters_mb, input_mb + activations_mb + parameters_mb);
-  text += strings::format("Multiply-adds: {}\nReceptive field: {} x {}\n", grouped(multiply_adds), receptive, receptive);
+  text += strings::format("Multiply-adds: {}\nReceptive field: {} x {}\n", grouped(multiply_adds), last.receptive_height, last.receptive_width);
   text += strings::format("Trainable params: {}\nTotal params: {}\n", grouped(trainable), grouped(parameters));
   return text;
 }

@@ -19,6 +19,10 @@ struct LayerRow {
   std::int64_t parameters = 0;
   std::int64_t multiply_adds = 0;    ///< of one forward pass of this input
   std::int64_t receptive_field = 1;  ///< pixels of the input, along its larger extent, that one output sees
+  std::int64_t receptive_height = 1, receptive_width = 1;
+
+  /// "7", or "1 x 7" (height x width) where they differ.
+  std::string sees() const;
 };
 
 struct Summary {

@@ -9,6 +9,13 @@
 namespace heddle::report {
 namespace {
 
+// Within what can be counted in pixels. A line that leaves the canvas ends far outside of it; NaN becomes such a place, too.
+Point within_reach(Point p) {
+  constexpr double far = 1e5;
+  const auto limited = [](double v) { return v < far ? std::max(v, -far) : far; };
+  return {limited(p.x), limited(p.y)};
+}
+
 double distance_to_segment(Point p, Point a, Point b) {
   const double dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
   const double t = length2 > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length2, 0.0, 1.0) : 0.0;
@@ -84,8 +91,9 @@ void Canvas::blend(int x, int y, Rgba colour, double coverage) {
 }
 
 void Canvas::fill_rect(double x, double y, double width, double height, Paint paint) {
-  const double left = std::max(0.0, x * scale_), right = std::min<double>(image_.width, (x + width) * scale_);
-  const double top = std::max(0.0, y * scale_), bottom = std::min<double>(image_.height, (y + height) * scale_);
+  const Point from = within_reach({x * scale_, y * scale_}), to = within_reach({(x + width) * scale_, (y + height) * scale_});
+  const double left = std::max(0.0, from.x), right = std::min<double>(image_.width, to.x);
+  const double top = std::max(0.0, from.y), bottom = std::min<double>(image_.height, to.y);
   for (int py = static_cast<int>(top); py < bottom; ++py)
     for (int px = static_cast<int>(left); px < right; ++px) {
       const double share_x = std::min(px + 1.0, right) - std::max<double>(px, left);
@@ -127,13 +135,13 @@ void Canvas::stroke(const std::vector<std::vector<Point>>& lines, double width, 
 
 void Canvas::polyline(const std::vector<Point>& points, double width, Paint paint, double dash) {
   std::vector<Point> scaled;
-  for (const Point& p : points) scaled.push_back({p.x * scale_, p.y * scale_});
+  for (const Point& p : points) scaled.push_back(within_reach({p.x * scale_, p.y * scale_}));
   const auto lines = dash > 0 ? dashes_of(scaled, dash * scale_) : std::vector<std::vector<Point>>{scaled};
   stroke(lines, width * scale_, paint.rgba);
 }
 
 void Canvas::disc(Point center, double radius, Paint paint) {
-  const std::vector<Point> dot = {{center.x * scale_, center.y * scale_}};
+  const std::vector<Point> dot = {within_reach({center.x * scale_, center.y * scale_})};
   stroke(std::vector<std::vector<Point>>{dot}, 2 * radius * scale_, paint.rgba);
 }
 
@@ -143,8 +151,9 @@ void Canvas::text(Point at, std::string_view utf8, Paint paint, const TextStyle&
   const double before = style.align == Align::left ? 0 : text_width(utf8, size) / (style.align == Align::center ? 2 : 1);
   // A stroke of an odd number of pixels is sharp when its middle is a pixel's middle.
   const double middle = std::lround(weight) % 2 ? 0.5 : 0;
-  const double base_x = std::round(at.x * scale_ - (style.vertical ? 0 : before)) + (style.vertical ? middle : 0);
-  const double base_y = std::round(at.y * scale_ + (style.vertical ? before : 0)) + (style.vertical ? 0 : -middle);
+  const Point place = within_reach({at.x * scale_, at.y * scale_});
+  const double base_x = std::round(place.x - (style.vertical ? 0 : before)) + (style.vertical ? middle : 0);
+  const double base_y = std::round(place.y + (style.vertical ? before : 0)) + (style.vertical ? 0 : -middle);
   double pen = 0;
   for (char32_t code_point : decode_utf8(utf8)) {
     const Glyph& glyph = glyph_of(code_point);

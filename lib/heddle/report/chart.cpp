@@ -10,11 +10,11 @@
 namespace heddle::report {
 namespace {
 
+constexpr double largest_drawn = 1e300, least_span = 1e-290;
+
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
-  void add(double value) {
-    if (std::isfinite(value)) low = std::min(low, value), high = std::max(high, value);
-  }
+  void add(double value) { low = std::min(low, value), high = std::max(high, value); }
 };
 
 // Decimals that show a multiple of `step` exactly: 0.25 needs 2.
@@ -26,11 +26,22 @@ int decimals_of(double step) {
 
 }  // namespace
 
+bool drawable(const Point& point) {
+  return std::abs(point.x) <= largest_drawn && std::abs(point.y) <= largest_drawn;  // false for NaN, too
+}
+
+std::string short_number(double value, int decimals) {
+  return std::abs(value) < 1e9 ? strings::format("{:.{}f}", value, decimals) : strings::format("{:.4g}", value);
+}
+
 std::vector<double> ticks(double low, double high, int wanted, bool whole) {
   if (!std::isfinite(low) || !std::isfinite(high)) low = 0, high = 1;
   if (low > high) std::swap(low, high);
-  if (high - low <= 1e-12 * std::max(std::abs(low), std::abs(high)) || high == low) {
-    const double around = low == 0 ? 0.5 : std::abs(low) / 10;
+  // Beyond these a difference overflows, or a step between ticks vanishes.
+  low = std::clamp(low, -largest_drawn, largest_drawn), high = std::clamp(high, -largest_drawn, largest_drawn);
+  const double size = std::max(std::abs(low), std::abs(high));
+  if (high - low <= std::max(1e-12 * size, least_span)) {
+    const double around = size <= least_span ? 0.5 : size / 10;
     low -= around, high += around;
   }
   const double rough = (high - low) / std::max(1, wanted);
@@ -44,7 +55,9 @@ std::vector<double> ticks(double low, double high, int wanted, bool whole) {
   if (whole) step = std::max(1.0, step);
   std::vector<double> at;
   const double first = std::floor(low / step + 1e-9), last = std::ceil(high / step - 1e-9);
-  for (double i = first; i <= last; ++i) at.push_back(i * step);
+  // Counted, not compared: a double beyond 2^53 does not grow by 1.
+  const auto count = static_cast<int>(std::clamp(last - first, 0.0, 100.0));
+  for (int i = 0; i <= count; ++i) at.push_back((first + i) * step);
   if (at.size() == 1) at.push_back(at[0] + step);
   return at;
 }
@@ -93,14 +106,16 @@ Axes layout(const Chart& chart, double x, double y, double width, double height,
   Range xs, ys;
   for (const auto& series : chart.series)
     for (const Point& p : series.points)
-      if (std::isfinite(p.y)) xs.add(p.x), ys.add(p.y);
+      if (drawable(p)) xs.add(p.x), ys.add(p.y);
   if (chart.from_zero) ys.add(0);
   Axes axes{};
   axes.y_ticks = ticks(ys.low, ys.high, 5);
   // One epoch stands in the middle; several fill the width.
   if (!(xs.low <= xs.high)) xs = {0, 1};
-  const bool one = xs.low == xs.high;
-  axes.x_low = one ? xs.low - 1 : xs.low, axes.x_high = one ? xs.high + 1 : xs.high;
+  const double x_size = std::max(std::abs(xs.low), std::abs(xs.high));
+  const bool one = xs.high - xs.low <= std::max(1e-12 * x_size, least_span);
+  const double x_around = one ? std::max(1.0, x_size / 10) : 0;
+  axes.x_low = xs.low - x_around, axes.x_high = xs.high + x_around;
   if (one)
     axes.x_ticks = {xs.low};
   else
@@ -146,7 +161,7 @@ void draw_plot(Surface& surface, const Chart& chart, const Axes& axes, double fo
       line.clear();
     };
     for (const Point& p : series.points)
-      if (std::isfinite(p.y))
+      if (drawable(p))
         line.push_back({axes.x(p.x), axes.y(p.y)});
       else
         finish();

@@ -12,7 +12,7 @@ namespace heddle::report {
 
 struct Series {
   std::string name;
-  std::vector<Point> points;  ///< x growing; a y that is not finite leaves a gap
+  std::vector<Point> points;  ///< x growing; one that is not drawable() leaves a gap
   std::size_t colour = 0;     ///< of paint::series
   bool dashed = false;
 };
@@ -33,9 +33,16 @@ struct Chart {
   std::vector<Mark> marks = {};
 };
 
+/// Whether a chart can show the point: its numbers are finite and so far from the largest double that differences of them are
+/// finite too (below 1e300).
+bool drawable(const Point& point);
+
 /// Round numbers (1, 2, 2.5 or 5 times a power of ten apart; whole numbers apart if `whole`), about `wanted` of them, the
-/// first at or below `low` and the last at or above `high`. Limits that are equal or not finite are moved apart first.
+/// first at or below `low` and the last at or above `high`. Limits that are equal, or too near each other or too far apart for
+/// numbers of this type, are moved first; what is not finite counts as 0 and 1.
 std::vector<double> ticks(double low, double high, int wanted, bool whole = false);
+/// `decimals` of them, or so many significant digits where that would be longer than people read.
+std::string short_number(double value, int decimals);
 /// Ticks as text, with as many decimals as tell them apart.
 std::vector<std::string> tick_labels(const std::vector<double>& at);
 

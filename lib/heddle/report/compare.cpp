@@ -4,6 +4,7 @@
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/report/chart.hpp"
 #include "heddle/report/curves.hpp"
 #include "heddle/report/font.hpp"
 #include "heddle/report/html.hpp"
@@ -23,11 +24,11 @@ std::vector<std::vector<std::string>> cells_of(const Comparison& comparison) {
     double seconds = 0, images = 0;
     for (const auto& row : run.epochs) seconds += row.seconds, images += row.seconds * row.images_per_second;
     lines.push_back({run.name, run.parameters ? grouped(run.parameters) : "–", std::to_string(run.epochs.size()),
-                     strings::format("{:.2f}%", last.test_accuracy), strings::format("{:.2f}% ({})", best->test_accuracy, best->epoch),
-                     strings::format("{:.2f}%", last.train_accuracy), strings::format("{:.4f}", last.test_loss),
-                     strings::format("{:.4f}", last.train_loss),
-                     strings::format("{:.2f}", seconds / static_cast<double>(run.epochs.size())),
-                     seconds > 0 ? strings::format("{:.0f}", images / seconds) : "–"});
+                     strings::format("{}%", short_number(last.test_accuracy, 2)),
+                     strings::format("{}% ({})", short_number(best->test_accuracy, 2), best->epoch),
+                     strings::format("{}%", short_number(last.train_accuracy, 2)), short_number(last.test_loss, 4),
+                     short_number(last.train_loss, 4), short_number(seconds / static_cast<double>(run.epochs.size()), 2),
+                     seconds > 0 ? short_number(images / seconds, 0) : "–"});
   }
   return lines;
 }

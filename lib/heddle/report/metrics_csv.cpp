@@ -6,6 +6,7 @@
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/base/printable.hpp"
 
 namespace heddle::report {
 
@@ -34,21 +35,26 @@ std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path) {
   std::istringstream text(read_file(path));
   std::string line;
   std::getline(text, line);
-  check(line == MetricsCsv::header, "metrics", "expected the header '{}' in {}, got '{}'", MetricsCsv::header, path.string(),
-        line);
+  if (line != MetricsCsv::header)
+    fail("metrics", strings::format("expected the header '{}' in {}, got '{}'", MetricsCsv::header, path.string(),
+                                    strings::printable(std::string_view(line).substr(0, 200))));
   std::vector<MetricsRow> rows;
   for (int number = 2; std::getline(text, line); ++number) {
-    std::array<double, 8> values{};
-    const char* at = line.data();
+    int epoch = 0;
+    std::array<double, 7> values{};
     const char* const end = line.data() + line.size();
-    bool good = true;
-    for (std::size_t i = 0; i < values.size() && good; ++i) {
-      const auto [rest, error] = std::from_chars(at, end, values[i]);
-      good = error == std::errc{} && (i + 1 == values.size() ? rest == end : rest != end && *rest == ',');
-      at = rest + 1;
-    }
-    check(good, "metrics", "expected eight numbers in line {} of {}, got '{}'", number, path.string(), line);
-    rows.push_back({static_cast<int>(values[0]), values[1], values[2], values[3], values[4], values[5], values[6], values[7]});
+    // Where the next number begins; null: no number, or not where one is due.
+    const auto read = [&](const char* at, auto& value, bool last) -> const char* {
+      const auto [rest, error] = std::from_chars(at, end, value);
+      if (error != std::errc{} || (last ? rest != end : rest == end || *rest != ',')) return nullptr;
+      return last ? rest : rest + 1;
+    };
+    const char* at = read(line.data(), epoch, false);
+    for (std::size_t i = 0; i < values.size() && at; ++i) at = read(at, values[i], i + 1 == values.size());
+    const auto shown = [&] { return strings::printable(std::string_view(line).substr(0, 200)); };
+    if (!at)
+      fail("metrics", strings::format("expected eight numbers in line {} of {}, the first of them an epoch, got '{}'", number, path.string(), shown()));
+    rows.push_back({epoch, values[0], values[1], values[2], values[3], values[4], values[5], values[6]});
   }
   return rows;
 }

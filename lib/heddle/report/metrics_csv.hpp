@@ -31,7 +31,8 @@ class MetricsCsv {
   std::string text_;
 };
 
-/// Reads such a file back. Error that names the line of a wrong header, or of a row that has no eight numbers.
+/// Reads such a file back. Error that names the line of a row that has no eight numbers, of which the epoch is a whole one and
+/// the others may be nan or inf; Error for another header.
 std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path);
 
 }  // namespace heddle::report

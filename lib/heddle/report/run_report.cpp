@@ -191,7 +191,7 @@ std::string layers(const RunReport& r) {
     parameters += l.parameters, multiply_adds += l.multiply_adds;
     body += strings::format("<tr><td>{}</td><td>{}</td><td class=\"c\" data-n=\"output\">{}</td>{}{}{}</tr>\n", escape_html(l.path),
                         escape_html(l.description), escape_html(l.output), number("parameters", "{}", grouped(l.parameters)),
-                        number("multiply-adds", "{}", grouped(l.multiply_adds)), number("sees (px)", "{}", l.receptive_field));
+                        number("multiply-adds", "{}", grouped(l.multiply_adds)), number("sees (px)", "{}", l.sees.empty() ? std::to_string(l.receptive_field) : escape_html(l.sees)));
   }
   body += strings::format("</tbody><tfoot><tr><td></td><td>all</td><td></td>{}{}<td></td></tr></tfoot></table></div>\n",
                       number("parameters", "{}", grouped(parameters)), number("multiply-adds", "{}", grouped(multiply_adds)));

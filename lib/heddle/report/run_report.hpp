@@ -33,6 +33,7 @@ struct Sample {
 struct LayerLine {
   std::string path, description, output;
   std::int64_t parameters = 0, multiply_adds = 0, receptive_field = 0;
+  std::string sees = {};  ///< where the field is no square: "1 x 7"
 };
 
 using Facts = std::vector<std::pair<std::string, std::string>>;

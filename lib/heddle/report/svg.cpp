@@ -29,7 +29,7 @@ void add_tip(Svg& svg, const Chart& chart, const Axes& axes, double at, const st
   const std::string head = chart.x_name + " " + x_text(chart, at);
   double names_width = 0, values_width = 0;
   for (const Row& row : rows) {
-    values.push_back(chart.decimals < 0 ? strings::format("{:.4g}", row.value) : strings::format("{:.{}f}", row.value, chart.decimals));
+    values.push_back(chart.decimals < 0 ? strings::format("{:.4g}", row.value) : short_number(row.value, chart.decimals));
     names_width = std::max(names_width, text_width(fit_text(row.series->name, size, 200), size));
     values_width = std::max(values_width, text_width(values.back(), size));
   }
@@ -98,7 +98,7 @@ std::string chart_svg(const Chart& chart) {
   std::map<double, std::vector<Row>> epochs;
   for (const auto& series : chart.series)
     for (const Point& p : series.points)
-      if (std::isfinite(p.y)) epochs[p.x].push_back({&series, p.y});
+      if (drawable(p)) epochs[p.x].push_back({&series, p.y});
   for (auto it = epochs.begin(); it != epochs.end(); ++it) {
     // A strip reaches half way to the neighbours.
     const double from = it == epochs.begin() ? axes.left : (axes.x(std::prev(it)->first) + axes.x(it->first)) / 2;

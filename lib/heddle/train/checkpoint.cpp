@@ -1,11 +1,6 @@
 #include "heddle/train/checkpoint.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
 #include <set>
 
 #include "heddle/base/check.hpp"
@@ -43,10 +38,40 @@ class NewFiles {
   bool keep = false;
 };
 
-// Files that only this class writes: tensors of some step, and what a killed writer had under a temporary name.
-bool is_ours(const std::string& name) {
-  const bool tensors = name.starts_with("step-") && (name.ends_with(model_ending) || name.ends_with(state_ending));
-  return tensors || name.find(".json.part") != std::string::npos || name.find(".safetensors.part") != std::string::npos;
+bool has_ending(std::string_view name) {
+  return name.ends_with(model_ending) || name.ends_with(state_ending);
+}
+
+// Tensors of some step: files that only this class writes.
+bool is_tensors(std::string_view name) {
+  return name.starts_with("step-") && has_ending(name);
+}
+
+// What a killed writer had under a temporary name. A long name may have lost its end.
+bool is_ours(std::string_view name) {
+  return name.starts_with("step-") || name.ends_with(".json");
+}
+
+// Every regular *.json of a folder, by its name without the ending. What cannot be looked at is passed over.
+std::vector<fs::path> sidecars_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code unknown;
+    if (at->path().extension() == ".json" && at->is_regular_file(unknown)) found.push_back(at->path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// The names of tensor files that a text speaks of, be it whole, damaged or of a later format: those are kept. False: of none.
+bool add_mentioned(const std::string& text, std::set<std::string>& names) {
+  bool some = false;
+  for (std::size_t at = text.find("step-"); at != std::string::npos; at = text.find("step-", at + 1)) {
+    const std::string name = text.substr(at, text.find('"', at) - at);
+    if (has_ending(name)) names.insert(name), some = true;
+  }
+  return some;
 }
 
 }  // namespace
@@ -74,7 +99,7 @@ void restore(const Checkpoint& checkpoint, nn::Module& net, optim::Optimizer& op
   default_generator().set_state(checkpoint.random);
 }
 
-void check_same(const Config& saved, const Config& now) {
+void check_same(const Config& saved, const Config& now, const std::set<std::string>& free) {
   std::vector<std::string> differences;
   const auto value_of = [](const Config& config, const std::string& name) {
     const auto found = config.find(name);
@@ -84,7 +109,7 @@ void check_same(const Config& saved, const Config& now) {
   for (const auto* config : {&saved, &now})
     for (const auto& [name, value] : *config) names.insert(name);
   for (const auto& name : names)
-    if (value_of(saved, name) != value_of(now, name))
+    if (!free.contains(name) && value_of(saved, name) != value_of(now, name))
       differences.push_back(strings::format("{} ({} there, {} here)", name, value_of(saved, name), value_of(now, name)));
   check(differences.empty(), where, "expected the configuration that the run was saved with, got another {}",
         strings::join(differences, ", "));
@@ -103,18 +128,9 @@ Checkpoint load_checkpoint(const fs::path& sidecar) {
 CheckpointFolder::CheckpointFolder(fs::path folder) : folder_(std::move(folder)) {
   std::error_code error;
   fs::create_directories(folder_, error);
-  lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  check(lock_ >= 0, where, "expected a folder {}, got: {}", folder_.string(), error ? error.message() : std::strerror(errno));
-  // The system lets go of the lock when a process ends, however it ends. File systems without locks have none.
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(lock_);
-    fail(where, strings::format("expected {} for this process alone, got one that another process saves to", folder_.string()));
-  }
+  check(fs::is_directory(folder_), where, "expected a folder {}, got: {}", folder_.string(), error ? error.message() : "a file");
+  lock_.emplace(folder_);
   sweep();
-}
-
-CheckpointFolder::~CheckpointFolder() {
-  ::close(lock_);
 }
 
 void CheckpointFolder::save(const Checkpoint& checkpoint, const std::vector<std::string>& names) {
@@ -140,25 +156,62 @@ Checkpoint CheckpointFolder::load(const std::string& name) const {
   return load_checkpoint(folder_ / (name + ".json"));
 }
 
-// Removes tensors that no sidecar belongs with. Where a sidecar cannot be read, nobody knows which these are.
-void CheckpointFolder::sweep() const {
-  std::set<std::string> needed;
-  std::vector<fs::path> ours;
-  for (const auto& entry : fs::directory_iterator(folder_)) {
-    const std::string name = entry.path().filename().string();
-    if (is_ours(name)) ours.push_back(entry.path());
-    if (!name.ends_with(".json")) continue;
+std::optional<FoundCheckpoint> CheckpointFolder::load_newest() const {
+  struct Candidate {
+    std::string name;
+    std::int64_t step;
+  };
+  std::vector<Candidate> candidates;
+  std::vector<std::string> damaged;
+  for (const auto& path : sidecars_in(folder_)) {
+    const std::string text = read_file(path);
+    if (!detail::is_sidecar(text)) continue;
     try {
-      Checkpoint unused;
-      const auto sidecar = detail::read_sidecar(read_file(entry.path()), entry.path(), unused);
-      needed.insert({sidecar.model.file, sidecar.state.file});
-    } catch (const Error&) {
-      return;
+      Checkpoint read;
+      detail::read_sidecar(text, path, read);
+      candidates.push_back({path.stem().string(), read.trainer.step});
+    } catch (const Error& error) {
+      damaged.push_back(error.what());
     }
   }
-  std::error_code ignored;
-  for (const auto& path : ours)
-    if (!needed.contains(path.filename().string())) fs::remove(path, ignored);
+  // Of the same step `last` is the first: it is what a run goes on with.
+  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return a.step != b.step ? a.step > b.step : (a.name == "last") > (b.name == "last");
+  });
+  for (const auto& candidate : candidates) {
+    try {
+      return FoundCheckpoint{candidate.name, load(candidate.name), std::move(damaged)};
+    } catch (const Error& error) {
+      damaged.push_back(error.what());
+    }
+  }
+  check(damaged.empty(), where, "expected one whole checkpoint in {}, got:\n{}", folder_.string(), strings::join(damaged, "\n"));
+  return {};
+}
+
+// Removes tensors that no sidecar belongs with. Other files that end in .json neither keep anything nor stop this; a damaged
+// sidecar keeps what it still names. Only a `last` or `best` of which nothing is left stops it, until it is saved again.
+void CheckpointFolder::sweep() const {
+  std::set<std::string> needed;
+  for (const auto& path : sidecars_in(folder_)) {
+    const std::string name = path.stem().string();
+    bool names_some = false;
+    try {
+      names_some = add_mentioned(read_file(path), needed);
+    } catch (const Error&) {
+      return;  // for now: which tensors it belongs with cannot be seen
+    }
+    if (!names_some && (name == "last" || name == "best")) return;
+  }
+  std::error_code error, ignored;
+  std::vector<fs::path> unneeded;
+  for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (is_tensors(name) && !needed.contains(name) && !at->is_directory(ignored)) unneeded.push_back(at->path());
+  }
+  if (error) return;
+  for (const auto& path : unneeded) fs::remove(path, ignored);
+  remove_abandoned(folder_, is_ours);
 }
 
 }  // namespace heddle::train

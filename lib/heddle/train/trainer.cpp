@@ -190,6 +190,8 @@ std::vector<EpochResult> fit(nn::Module& net, optim::Optimizer& optimizer, optim
   TrainerState& state = options.state ? *options.state : beginning;
   check(state.epoch >= 0 && state.batch >= 0 && state.batch <= train.size(), "fit",
         "expected a state within epochs of {} batches, got batch {} after epoch {}", train.size(), state.batch, state.epoch);
+  // A training that was shorter left its schedule at the rates of its last step: the next one has others.
+  if (schedule && state.epoch < options.epochs && schedule->last_step() + 1 == state.step && state.step < loop.steps) schedule->step();
 
   const Device device = train.dataset().device();
   std::optional<RecordedSteps> recorded;
