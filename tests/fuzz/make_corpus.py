@@ -88,7 +88,7 @@ put("activations", "three-channels", safetensors([("input", "F32", [1, 3, 1, 1],
 put("activations", "no-images", safetensors([("input", "F32", [0, 1, 4, 4], b""), ("0", "F32", [0, 2, 4, 4], b"")]))
 put("activations", "no-rows", safetensors([("input", "F32", [1, 1, 0, 1 << 40], b""), ("0", "F32", [1], ramp(1))]))
 
-# --- checkpoint: Conv2d(1, 2, 3), Flatten, Linear(8, 2) with SGD, momentum and OneCycleLR; the sums are put right by the target.
+# --- checkpoint: Conv2d(1, 2, 3), Flatten, Linear(8, 2) with SGD, momentum and OneCycleLR; the sidecar's sum is put there by the target.
 small = [("0.weight", "F32", [2, 1, 3, 3], ramp(18)), ("0.bias", "F32", [2], ramp(2)),
          ("2.weight", "F32", [2, 8], ramp(16)), ("2.bias", "F32", [2], ramp(2))]
 meter = ("meter", "F64", [3], struct.pack("<3d", 2.5, 3, 4))
@@ -98,15 +98,15 @@ momentum = [(f"optimizer.state.{i}.momentum_buffer", d, s, b) for i, (_, d, s, b
 def sidecar(**changes):
     epoch = {"epoch": 1, "lr": 0.1, "train": {"loss": 2.3, "accuracy": 10.0, "count": 52},
              "test": {"loss": "nan", "accuracy": 10.0, "count": 20}, "seconds": 0.5, "images_per_second": 104.0}
-    companion = {"file": "step-00000004.model.safetensors", "bytes": 123, "md5": "0" * 32}
-    content = {"format": "heddle checkpoint, version 1", "model": companion,
+    companion = {"file": "step-00000004.model.safetensors", "bytes": 123, "crc64": "0" * 16}
+    content = {"format": "heddle checkpoint, version 2", "model": companion,
                "state": dict(companion, file="step-00000004.state.safetensors"),
                "trainer": {"epoch": 1, "batch": 0, "step": 4, "lr": 0.1, "seconds": 0.5},
                "random": {"seed": 5, "step": 4, "call": 0},
                "optimizer": {"param_groups.0.dampening": 0.0, "param_groups.0.lr": 0.1, "param_groups.0.momentum": 0.9,
                              "param_groups.0.nesterov": 0.0, "param_groups.0.weight_decay": 0.0},
                "schedule": {"last_epoch": 4, "base_lrs": [0.1], "extra": []},
-               "config": {"arch": "small"}, "history": [epoch], "md5": "0" * 32}
+               "config": {"arch": "small"}, "history": [epoch]}
     content.update(changes)
     return json.dumps(content, indent=1).encode() + b"\n"
 

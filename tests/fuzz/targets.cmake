@@ -1,8 +1,8 @@
 # The fuzz targets: targets/NAME.cpp each, with a corpus in corpus/NAME.
 #
-#   heddle_fuzz_targets(<libraries> <flags> <sources>)
-#     fuzz_NAME for each target, of the target, `sources` and what reads outside bytes, all compiled with `flags`; the rest of
-#     the library comes from `libraries` as it is. What is defined twice is so taken from the sources with flags.
+#   heddle_fuzz_targets(<library> <flags> <sources>)
+#     fuzz_NAME for each target, of the target, `sources` and what reads outside bytes, all compiled with `flags`; the rest
+#     comes from `library` (and cifar10_program) as it is. What is defined twice is taken from the sources with flags.
 #
 # Included by tests/fuzz (the driver, in every test run) and by tests/fuzz/libfuzzer (clang).
 set(HEDDLE_FUZZ_FOLDER ${CMAKE_CURRENT_LIST_DIR})
@@ -10,15 +10,16 @@ set(HEDDLE_FUZZ_PROJECT ${CMAKE_CURRENT_LIST_DIR}/../..)
 
 # What outside bytes go through: parsers, checks of shapes and names, what is drawn and written of them.
 set(readers
-    base/device base/error base/file base/printable core/safetensors core/shape core/tensor
-    data/cifar data/dataset data/image_file data/md5 debug/compare_activations nn/module optim/optimizer optim/schedule optim/sgd
+    base/crc64 base/device base/error base/file base/file_target base/folder_lock base/printable
+    core/safetensors core/safetensors_header core/shape core/tensor data/cifar data/dataset data/image_file
+    debug/compare_activations nn/module optim/optimizer optim/schedule optim/sgd
     report/canvas report/chart report/compare report/curves report/font report/html report/image report/metrics_csv report/svg
     train/checkpoint train/checkpoint_files train/meter)
 list(TRANSFORM readers REPLACE "(.+)" "${HEDDLE_FUZZ_PROJECT}/lib/heddle/\\1.cpp")
 set(HEDDLE_FUZZ_READERS ${readers})
 set(HEDDLE_FUZZ_PROGRAM_READERS ${HEDDLE_FUZZ_PROJECT}/examples/cifar10/run.cpp ${HEDDLE_FUZZ_PROJECT}/examples/cifar10/suggest.cpp)
 
-function(heddle_fuzz_targets libraries flags sources)
+function(heddle_fuzz_targets library flags sources)
   find_path(STB_INCLUDE_DIR stb/stb_image_write.h REQUIRED)
   add_library(fuzz_readers OBJECT ${HEDDLE_FUZZ_READERS} ${HEDDLE_FUZZ_FOLDER}/target.cpp ${sources})
   add_library(fuzz_program_readers OBJECT ${HEDDLE_FUZZ_PROGRAM_READERS})
@@ -29,11 +30,13 @@ function(heddle_fuzz_targets libraries flags sources)
   foreach(target IN LISTS targets)
     cmake_path(GET target STEM name)
     set(objects $<TARGET_OBJECTS:fuzz_readers>)
+    set(libraries ${library})
     if(name MATCHES "^(command_line|run_config)$")
-      if(NOT "cifar10_program" IN_LIST libraries)
+      if(NOT TARGET cifar10_program)
         continue()
       endif()
       list(PREPEND objects $<TARGET_OBJECTS:fuzz_program_readers>)
+      list(PREPEND libraries cifar10_program)
     endif()
     add_executable(fuzz_${name} ${target} ${objects})
     target_include_directories(fuzz_${name} PRIVATE ${HEDDLE_FUZZ_PROJECT}/examples/cifar10)
