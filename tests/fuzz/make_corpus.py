@@ -5,10 +5,16 @@ usage: make_corpus.py [FOLDER]     default: corpus, beside this script
 
 Files that other names belong to (findings kept as regression tests, JPEG files of make_jpegs.cpp) are left alone.
 """
+import bz2
+import gzip
+import io
 import json
+import lzma
 import pathlib
 import struct
 import sys
+import tarfile
+import zipfile
 import zlib
 
 corpus = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus")
@@ -234,6 +240,42 @@ put("picture", "wide.png", png(2 ** 31 - 1, 1, 16, 6, bytes(64)))
 put("picture", "bomb.png", png(4000, 4000, 8, 0, bytes(4001 * 4000)))
 put("picture", "few-rows.png", png(4, 4, 8, 2, rows_of(2, 12)))
 put("picture", "none", b"")
+
+# --- archive.
+
+
+def tar_of(*members):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, kind, content in members:
+            member = tarfile.TarInfo(name)
+            member.type, member.mtime = kind, 0
+            if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+                member.linkname = content
+                content = b""
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()[:2048 + 512 * len(members)]
+
+
+plain = tar_of(("a", tarfile.DIRTYPE, b""), ("a/b.bin", tarfile.REGTYPE, b"bytes"))
+put("archive", "plain.tar", plain)
+put("archive", "gzip.tar", gzip.compress(plain, mtime=0))
+put("archive", "xz.tar", lzma.compress(plain))
+put("archive", "bzip2.tar", bz2.compress(plain))
+put("archive", "upwards.tar", tar_of(("../b", tarfile.REGTYPE, b"bytes")))
+put("archive", "absolute.tar", tar_of(("/tmp/heddle-fuzz-b", tarfile.REGTYPE, b"bytes")))
+put("archive", "link.tar", tar_of(("a", tarfile.SYMTYPE, "/tmp"), ("a/b", tarfile.REGTYPE, b"bytes")))
+put("archive", "hard-link.tar", tar_of(("a", tarfile.LNKTYPE, "../archive")))
+put("archive", "device.tar", tar_of(("a", tarfile.CHRTYPE, b"")))
+put("archive", "twice.tar", tar_of(("a", tarfile.REGTYPE, b"1"), ("a", tarfile.REGTYPE, b"2")))
+put("archive", "bomb.tar", gzip.compress(tar_of(("a", tarfile.REGTYPE, bytes(1200000))) + bytes(1200000), mtime=0))
+put("archive", "cut.tar", gzip.compress(plain, mtime=0)[:-20])
+packed = io.BytesIO()
+with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    archive.writestr(zipfile.ZipInfo("a/b"), b"bytes" * 20)
+put("archive", "small.zip", packed.getvalue())
+put("archive", "none", b"")
 
 # --- command_line: a word a line.
 for name, words in {
