@@ -30,7 +30,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     checkpoint.model = read_safetensors(fuzz::part_of(input.bytes(), 1), "model").tensors;
     train::detail::take_state_tensors(read_safetensors(fuzz::part_of(input.bytes(), 2), "state"), "state", checkpoint);
     train::restore(checkpoint, training.net, training.optimizer, &training.schedule, training.state);
-    (void)training.state.meter.read();
+    const auto metrics = training.state.meter.read();
+    fuzz::require(metrics.count >= 0, "samples are counted from 0");
+    training.schedule.step();
+    fuzz::require(training.state.epoch + 1 > 0 && training.state.step + 1 > 0, "a training goes on counting");
     train::check_same(checkpoint.config, {{"arch", "small"}});
   });
   return 0;
