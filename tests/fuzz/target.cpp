@@ -30,7 +30,7 @@ void say(std::string_view text) {
   [[maybe_unused]] const auto written = ::write(reports, text.data(), text.size());
 }
 
-[[noreturn]] void end(std::string_view why) {
+[[noreturn]] void give_up(std::string_view why) {
   watching = false;
   say("fuzz: ");
   say(why);
@@ -45,7 +45,7 @@ void on_malloc(const volatile void*, std::size_t size) {
   const auto now = held.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   if (bytes < 0 || now > limit.load(std::memory_order_relaxed)) {
     watching = false;
-    end("expected at most " + std::to_string(limit) + " bytes of memory for this input, got a request for " +
+    give_up("expected at most " + std::to_string(limit) + " bytes of memory for this input, got a request for " +
         std::to_string(size) + " beside " + std::to_string(now - bytes));
   }
 }
@@ -90,7 +90,7 @@ std::string_view part_of(std::string_view bytes, int number) {
 }
 
 void require(bool good, std::string_view promise) {
-  if (!good) end("broken: " + std::string(promise));
+  if (!good) give_up("broken: " + std::string(promise));
 }
 
 void require_readable(std::string_view message) {
