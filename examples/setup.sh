@@ -22,6 +22,8 @@ heddle_probe() {
     libcurl4-openssl-dev) echo "header curl/curl.h" ;;
     libarchive-dev) echo "header archive.h" ;;
     libssl-dev) echo "header openssl/evp.h" ;;
+    clang) echo "command clang++" ;;
+    libclang-rt-*-dev) echo "file $(clang++ -print-resource-dir)/lib/linux/libclang_rt.fuzzer-$(uname -m).a" ;;
     libstb-dev) echo "header stb/stb_image.h" ;;
     catch2) echo "header catch2/catch.hpp catch2/catch_all.hpp" ;;
     libbenchmark-dev) echo "header benchmark/benchmark.h" ;;

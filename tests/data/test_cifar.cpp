@@ -110,3 +110,16 @@ TEST_CASE("Mean and deviation by channel", "[dataset]") {
   }
   REQUIRE_THROWS_AS(channel_stats(ImageDataset()), Error);
 }
+
+TEST_CASE("CIFAR's records are read from memory, any number of them", "[cifar]") {
+  const std::string three = cifar_bytes(1, 3, 1, 10), four = cifar_bytes(2, 4, 2, 100);
+  const auto ten = decode_cifar10(three, "", "three");
+  REQUIRE(ten.size() == 3);
+  REQUIRE(ten.class_names()[9] == "class 9");
+  REQUIRE(ten.images().data<const std::uint8_t>()[2 * 3072 + 7] == expected_pixel(1, 2, 7));
+  const auto hundred = decode_cifar100(four, "", "four");
+  REQUIRE(hundred.labels().to_vector<std::int64_t>() == std::vector<std::int64_t>{0, 1, 2, 3});
+  REQUIRE(decode_cifar10("", "", "none").size() == 0);
+  REQUIRE_THROWS_AS(decode_cifar10(three.substr(1), "", "cut"), Error);
+  REQUIRE_THROWS_AS(decode_cifar10("\x0a" + three.substr(1), "", "no such class"), Error);
+}

@@ -106,3 +106,9 @@ TEST_CASE("shapes, numbers that are not finite, and names that differ") {
   CHECK_THROWS_WITH(debug::compare_activations(net, {{"input", randn({2, 3, 5, 5})}, {"conv", ones({1})}}),
                     ContainsSubstring("got conv"));
 }
+
+// A dump of a hundred bytes could ask for terabytes: a trillion images of no rows, each of which a pooling layer gives a pixel.
+TEST_CASE("an input without elements is no input") {
+  nn::Sequential net(nn::AdaptiveAvgPool2d({.output_size = 1}));
+  REQUIRE_THROWS_AS(debug::compare_activations(net, {{"input", zeros({std::int64_t{1} << 40, 1, 0, 4})}}), Error);
+}

@@ -1,4 +1,6 @@
 // Checkpoint folders in a bad state: damaged files, files of others, leftovers, and JSON that was made to harm.
+#include <cmath>
+#include <limits>
 #include <string>
 
 #include "heddle/heddle.hpp"
@@ -186,4 +188,28 @@ TEST_CASE("a training that had finished becomes longer, at the longer schedule's
   REQUIRE(rates.size() == SmallTraining::batches);
   for (std::size_t i = 0; i < rates.size(); ++i)
     CHECK(rates[i] == schedule->lr_at(SmallTraining::epochs * SmallTraining::batches + static_cast<std::int64_t>(i)));
+}
+
+// As doubles these were cast to counts, which is undefined where they do not fit, or counted on from, past the largest integer.
+TEST_CASE("Counts of a checkpoint are whole numbers that can be counted on from", "[checkpoint]") {
+  SmallTraining training(true);
+  training.fit([](SmallTraining& t) { return t.state.step < 2; });
+  const train::Checkpoint saved = training.checkpoint();
+  const double nan = std::nan("");
+  for (const double wrong : {-1.0, 0.5, 1e300, nan}) {
+    INFO(wrong);
+    auto changed = saved;
+    changed.optimizer.numbers.at("state.0.step") = wrong;
+    REQUIRE_THROWS_AS(training.restore(changed), Error);
+    train::Meter meter;
+    REQUIRE_THROWS_AS(meter.load_state(tensor(std::vector<double>{1, 0, wrong})), Error);
+  }
+  train::Meter meter;
+  meter.load_state(tensor(std::vector<double>{nan, 3, 4}));
+  CHECK(meter.read().accuracy == 75);
+  REQUIRE_THROWS_AS(meter.load_state(tensor(std::vector<double>{1, 5, 4})), Error);
+  SmallTraining scheduled;
+  auto later = scheduled.checkpoint();
+  later.schedule->last_step = std::numeric_limits<std::int64_t>::max();
+  REQUIRE_THROWS_AS(scheduled.restore(later), Error);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/printable.hpp"
@@ -37,6 +38,19 @@ fs::path find_folder(const Layout& layout, const fs::path& folder, const std::st
                                  (folder / layout.folder).string()));
 }
 
+// Records of one file one after another; `file_name` is what errors call it.
+void take_records(const Layout& layout, const std::uint8_t* bytes, std::int64_t records, std::string_view file_name,
+                  std::uint8_t* images, std::int64_t* labels) {
+  const std::int64_t record = layout.label_bytes + pixels;
+  for (std::int64_t i = 0; i < records; ++i) {
+    const std::uint8_t* p = bytes + i * record;
+    labels[i] = p[layout.label_bytes - 1];
+    check(labels[i] < layout.classes, layout.where, "expected labels from 0 to {} in '{}', got {} in record {}",
+          layout.classes - 1, file_name, labels[i], i);
+    std::memcpy(images + i * pixels, p + layout.label_bytes, pixels);
+  }
+}
+
 void read_file(const Layout& layout, const fs::path& path, std::uint8_t* images, std::int64_t* labels) {
   const std::int64_t record = layout.label_bytes + pixels, expected = record * layout.records_per_file;
   std::error_code error;
@@ -50,20 +64,13 @@ void read_file(const Layout& layout, const fs::path& path, std::uint8_t* images,
   file.read(reinterpret_cast<char*>(bytes.data()), expected);
   check(file.gcount() == expected, layout.where, "expected {} bytes from '{}', could read {}", expected, path.string(),
         file.gcount());
-  for (std::int64_t i = 0; i < layout.records_per_file; ++i) {
-    const std::uint8_t* p = bytes.data() + i * record;
-    labels[i] = p[layout.label_bytes - 1];
-    check(labels[i] < layout.classes, layout.where, "expected labels from 0 to {} in '{}', got {} in record {}",
-          layout.classes - 1, path.string(), labels[i], i);
-    std::memcpy(images + i * pixels, p + layout.label_bytes, pixels);
-  }
+  take_records(layout, bytes.data(), layout.records_per_file, path.string(), images, labels);
 }
 
-// One name a line; numbers where the file is missing or says something else.
-std::vector<std::string> class_names(const Layout& layout, const fs::path& folder) {
+// One name a line; numbers where the text is missing or says something else.
+std::vector<std::string> class_names(const Layout& layout, std::istream& text) {
   std::vector<std::string> names;
-  std::ifstream file(folder / layout.names_file);
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; std::getline(text, line);) {
     line.erase(std::find(line.begin(), line.end(), '\r'), line.end());
     if (!line.empty()) names.push_back(strings::printable(line));  // they end up in JSON and on terminals
   }
@@ -83,7 +90,19 @@ ImageDataset read(const Layout& layout, const fs::path& folder, const std::vecto
     read_file(layout, place / file, images.data<std::uint8_t>() + begin * pixels, labels.data<std::int64_t>() + begin);
     begin += layout.records_per_file;
   }
-  return {images, labels, class_names(layout, place)};
+  std::ifstream names(place / layout.names_file);
+  return {images, labels, class_names(layout, names)};
+}
+
+ImageDataset decode(const Layout& layout, std::string_view bytes, std::string_view names, std::string_view file_name) {
+  const auto size = static_cast<std::int64_t>(bytes.size()), record = layout.label_bytes + pixels;
+  check(size % record == 0, layout.where, "expected whole records of {} bytes in '{}', got {} bytes", record, file_name, size);
+  Tensor images = empty({size / record, 3, 32, 32}, {.dtype = uint8});
+  Tensor labels = empty({size / record}, {.dtype = int64});
+  take_records(layout, reinterpret_cast<const std::uint8_t*>(bytes.data()), size / record, file_name,
+               images.data<std::uint8_t>(), labels.data<std::int64_t>());
+  std::istringstream text{std::string(names)};
+  return {images, labels, class_names(layout, text)};
 }
 
 std::vector<std::string> cifar10_files(Split split) {
@@ -99,6 +118,14 @@ ImageDataset read_cifar10(const fs::path& folder, Split split) {
 
 ImageDataset read_cifar100(const fs::path& folder, Split split) {
   return split == Split::train ? read(cifar100_train, folder, {"train.bin"}) : read(cifar100_test, folder, {"test.bin"});
+}
+
+ImageDataset decode_cifar10(std::string_view bytes, std::string_view names, std::string_view file_name) {
+  return decode(cifar10, bytes, names, file_name);
+}
+
+ImageDataset decode_cifar100(std::string_view bytes, std::string_view names, std::string_view file_name) {
+  return decode(cifar100_test, bytes, names, file_name);
 }
 
 bool has_cifar10(const fs::path& folder) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <filesystem>
+#include <string_view>
 
 #include "heddle/base/export.hpp"
 #include "heddle/data/dataset.hpp"
@@ -26,6 +27,11 @@ ImageDataset read_cifar10(const std::filesystem::path& folder, Split split);
 
 /// Reads cifar-100-binary (train.bin or test.bin, fine labels; class names from fine_label_names.txt where it is there).
 ImageDataset read_cifar100(const std::filesystem::path& folder, Split split);
+
+/// The same for the bytes of one file with any number of records. `names` is the text of batches.meta.txt or
+/// fine_label_names.txt (classes get numbers where it has not one line for each), `file_name` what errors call the bytes.
+ImageDataset decode_cifar10(std::string_view bytes, std::string_view names, std::string_view file_name);
+ImageDataset decode_cifar100(std::string_view bytes, std::string_view names, std::string_view file_name);
 
 /// Whether the folder, or cifar-10-batches-bin in it, has the first file that read_cifar10 would open.
 bool has_cifar10(const std::filesystem::path& folder);

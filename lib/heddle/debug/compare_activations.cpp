@@ -71,6 +71,9 @@ ActivationComparison compare_activations(nn::Module& net, const nn::NamedTensors
   for (const auto& [name, t] : theirs) dump[name] = &t;
   check(dump.contains("input"), "compare_activations", "expected a tensor called 'input' in the dump, got {} others",
         dump.size());
+  // An empty input's other dimensions may be anything, and what layers make of it is not empty.
+  check(dump["input"]->numel() > 0, "compare_activations", "expected an input with elements in the dump, got {}",
+        dump["input"]->shape().str());
   const auto parameters = net.parameters();
   const TensorOptions kind = parameters.empty() ? dump["input"]->options() : parameters.front().options();
   ActivationComparison result;

@@ -42,8 +42,8 @@ struct ActivationComparison {
   std::string str() const;
 };
 
-/// Runs the network on the dump's "input" and compares every layer that both have. Error when the dump has no "input", or no
-/// layer in common.
+/// Runs the network on the dump's "input" and compares every layer that both have. Error when the dump has no "input", one
+/// without elements, or no layer in common.
 ActivationComparison compare_activations(nn::Module& net, const nn::NamedTensors& theirs, const CompareOptions& options = {});
 
 }  // namespace heddle::debug

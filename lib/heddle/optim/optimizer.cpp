@@ -1,6 +1,7 @@
 #include "heddle/optim/optimizer.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "heddle/base/check.hpp"
 #include "heddle/optim/buckets.hpp"
@@ -97,6 +98,7 @@ StateDict Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const StateDict& state) {
   constexpr std::string_view where = "optimizer.load_state_dict";
+  constexpr double largest_count = 9007199254740992;  // 2^53: a double counts no further
   const auto names = buffer_names();
   std::vector<std::string> missing, misshaped;
   auto tensors = state.tensors;  // what is left of these in the end was not expected
@@ -113,7 +115,10 @@ void Optimizer::load_state_dict(const StateDict& state) {
     for (auto& slot : new_groups[static_cast<std::size_t>(g)]) {
       const std::string prefix = slot_prefix(place++);
       const auto step = numbers.extract(prefix + "step");
-      slot.step = step ? static_cast<std::int64_t>(step.mapped()) : 0;
+      const double steps = step ? step.mapped() : 0;
+      check(steps >= 0 && steps <= largest_count && steps == std::floor(steps), where,
+            "expected a whole number of updates for {}step, got {}", prefix, steps);
+      slot.step = static_cast<std::int64_t>(steps);
       slot.buffer0 = slot.buffer1 = {};
       int found = 0;
       for (std::size_t b = 0; b < names.size(); ++b) {

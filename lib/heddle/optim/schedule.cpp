@@ -31,7 +31,9 @@ std::optional<double> LRScheduler::momentum_at(std::int64_t) const {
 }
 
 void LRScheduler::load_state_dict(const ScheduleState& state) {
-  check(state.base_lrs.size() == base_lrs_.size() && state.extra.empty() && state.last_step >= 0, "schedule.load_state_dict",
+  constexpr std::int64_t most_steps = std::int64_t{1} << 53;
+  check(state.base_lrs.size() == base_lrs_.size() && state.extra.empty() && state.last_step >= 0 && state.last_step <= most_steps,
+        "schedule.load_state_dict",
         "expected the state of a schedule over {} groups, got {} groups, {} extra numbers, step {}", base_lrs_.size(),
         state.base_lrs.size(), state.extra.size(), state.last_step);
   set_state(state);

@@ -32,11 +32,15 @@ void MetricsCsv::add(const MetricsRow& row) {
 }
 
 std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path) {
-  std::istringstream text(read_file(path));
+  return parse_metrics_csv(read_file(path), path.string());
+}
+
+std::vector<MetricsRow> parse_metrics_csv(const std::string& file, std::string_view file_name) {
+  std::istringstream text(file);
   std::string line;
   std::getline(text, line);
   if (line != MetricsCsv::header)
-    fail("metrics", strings::format("expected the header '{}' in {}, got '{}'", MetricsCsv::header, path.string(),
+    fail("metrics", strings::format("expected the header '{}' in {}, got '{}'", MetricsCsv::header, file_name,
                                     strings::printable(std::string_view(line).substr(0, 200))));
   std::vector<MetricsRow> rows;
   for (int number = 2; std::getline(text, line); ++number) {
@@ -53,7 +57,7 @@ std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path) {
     for (std::size_t i = 0; i < values.size() && at; ++i) at = read(at, values[i], i + 1 == values.size());
     const auto shown = [&] { return strings::printable(std::string_view(line).substr(0, 200)); };
     if (!at)
-      fail("metrics", strings::format("expected eight numbers in line {} of {}, the first of them an epoch, got '{}'", number, path.string(), shown()));
+      fail("metrics", strings::format("expected eight numbers in line {} of {}, the first of them an epoch, got '{}'", number, file_name, shown()));
     rows.push_back({epoch, values[0], values[1], values[2], values[3], values[4], values[5], values[6]});
   }
   return rows;

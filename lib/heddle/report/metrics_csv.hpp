@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "heddle/base/export.hpp"
@@ -34,6 +35,8 @@ class MetricsCsv {
 /// Reads such a file back. Error that names the line of a row that has no eight numbers, of which the epoch is a whole one and
 /// the others may be nan or inf; Error for another header.
 std::vector<MetricsRow> read_metrics_csv(const std::filesystem::path& path);
+/// The same for a file's text; `file_name` is what errors call it.
+std::vector<MetricsRow> parse_metrics_csv(const std::string& file, std::string_view file_name);
 
 }  // namespace heddle::report
 HD_API_END

@@ -99,9 +99,13 @@ void fill(const Read& json, Checkpoint& checkpoint) {
                         .step = get<std::int64_t>(trainer, "step"),
                         .lr = number_of(trainer.at("lr")),
                         .seconds = number_of(trainer.at("seconds"))};
-  check(checkpoint.trainer.epoch >= 0 && checkpoint.trainer.batch >= 0 && checkpoint.trainer.step >= 0, where,
-        "expected counts from 0, got epoch {}, batch {}, step {}", checkpoint.trainer.epoch, checkpoint.trainer.batch,
-        checkpoint.trainer.step);
+  // A training goes on counting from these.
+  constexpr int most_epochs = 1 << 30;
+  constexpr std::int64_t most_steps = std::int64_t{1} << 53;
+  const TrainerState& t = checkpoint.trainer;
+  check(0 <= t.epoch && t.epoch <= most_epochs && 0 <= t.batch && t.batch <= most_steps && 0 <= t.step && t.step <= most_steps, where,
+        "expected counts from 0 to {} epochs and {} steps, got epoch {}, batch {}, step {}", most_epochs, most_steps, t.epoch,
+        t.batch, t.step);
   for (const auto& epoch : json.at("history")) checkpoint.trainer.history.push_back(epoch_of(epoch));
   const auto& random = json.at("random");
   checkpoint.random = {get<std::uint64_t>(random, "seed"), get<std::uint64_t>(random, "step"), get<std::uint64_t>(random, "call")};

@@ -1,5 +1,7 @@
 #include "heddle/train/meter.hpp"
 
+#include <cmath>
+
 #include "heddle/base/format.hpp"
 #include "heddle/core/dispatch.hpp"
 #include "kernels/loss/loss.hpp"
@@ -31,6 +33,11 @@ void Meter::load_state(const Tensor& totals) {
   check(totals.defined() && totals.dtype() == float64 && totals.shape() == totals_.shape(), "Meter",
         "expected the sums of a meter, float64 [3], got {}",
         totals.defined() ? strings::format("{} {}", name_of(totals.dtype()), totals.shape().str()) : "an undefined tensor");
+  // Losses may be NaN; the others are counts.
+  const auto sums = totals.to_vector<double>();
+  constexpr double largest_count = 9007199254740992;  // 2^53
+  check(std::floor(sums[1]) == sums[1] && std::floor(sums[2]) == sums[2] && 0 <= sums[1] && sums[1] <= sums[2] && sums[2] <= largest_count,
+        "Meter", "expected right answers among samples, as whole numbers, got {} of {}", sums[1], sums[2]);
   totals_.copy_(totals);
 }
 
