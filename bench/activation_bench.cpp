@@ -82,9 +82,7 @@ void add_dropout(const std::string& name, bool by_planes) {
   });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   add_activation("relu", Activation::relu);
   add_activation("leaky_relu", Activation::leaky_relu);
   add_activation("gelu", Activation::gelu);
@@ -94,5 +92,10 @@ int main(int argc, char** argv) {
   add_activation("tanh", Activation::tanh);
   add_dropout("dropout of elements", false);
   add_dropout("dropout of planes", true);
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

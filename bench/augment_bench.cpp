@@ -52,9 +52,7 @@ Ready make(const std::string& name, const std::vector<AugmentStep>& steps, const
       [=, &k, turn = std::int64_t{0}](Stream stream) mutable { augment(k, stream, s, d, turn++ * batch % (total - batch)); }};
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   const AugmentStep flip{.kind = AugmentKind::horizontal_flip, .p = 0.5f};
   const AugmentStep ssr{.kind = AugmentKind::shift_scale_rotate, .p = 0.5f, .a = 0.09f, .b = 0.09f, .c = 7};
   AugmentStep always = ssr;
@@ -80,5 +78,10 @@ int main(int argc, char** argv) {
   for (const auto& [name, steps] : lists)
     add<Kernels>(name,
                  [=, name = std::string(name), steps = steps](const Backend<Kernels>& b) { return make(name, steps, b); });
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

@@ -119,7 +119,7 @@ void add_bf16_layer([[maybe_unused]] const std::string& layer, [[maybe_unused]] 
 #if defined(HEDDLE_TEST_CUDA)
   s.precision = Precision::bf16;
   if (s.kh > 3) return;
-  for (const auto& kernel : test::backends<Conv2dKernels<BFloat16>>()) {
+  for (const auto& kernel : backends<Conv2dKernels<BFloat16>>()) {
     for (ConvPass pass : conv_passes) {
       const std::string what = std::string(name_of(pass)) + "/" + layer + "/activations in bf16";
       add(what, kernel.name, kernel.where, [=] { return make<BFloat16>(what, kernel, s, pass); });
@@ -135,7 +135,7 @@ void add_layer(const std::string& layer, ConvShape s) {
     const std::string what = std::string(name_of(pass)) + "/" + layer + "/";
     for (const Kernel& a : algorithms(s, pass))
       add(what + a.name, "cpu", a.where, [=] { return make<float>(what + a.name, a, s, pass); });
-    for (const Kernel& kernel : test::backends<Kernels>()) {
+    for (const Kernel& kernel : backends<Kernels>()) {
       if (kernel.name == "cpu") continue;
       for (Precision precision : conv_precisions) {
         s.precision = precision;
@@ -147,7 +147,7 @@ void add_layer(const std::string& layer, ConvShape s) {
       s.precision = Precision::float32;
     }
   }
-  for (const Kernel& kernel : test::backends<Kernels>())
+  for (const Kernel& kernel : backends<Kernels>())
     for (Precision precision : conv_precisions) {
       s.precision = precision;
       if (kernel.name == "cpu naive" || test::precision_of<float>(kernel, precision) != precision) continue;
@@ -171,9 +171,7 @@ ConvShape large(int n, int c, int k, int size, int kernel, int stride) {
           .pad_w = kernel / 2};
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   for (const auto& layer : test::conv_layers()) add_layer(layer.name, layer.shape);
   add_layer("large 64->64@56", large(8, 64, 64, 56, 3, 1));
   add_layer("large 128->128@28", large(16, 128, 128, 28, 3, 1));
@@ -181,5 +179,10 @@ int main(int argc, char** argv) {
   add_layer("large 256->256@14 1x1", large(32, 256, 256, 14, 1, 1));
   add_layer("large 64->128@56 stride 2", large(8, 64, 128, 56, 3, 2));
   add_layer("large 3->64@112 7x7 stride 2", large(8, 3, 64, 112, 7, 2));
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

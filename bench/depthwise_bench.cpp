@@ -69,9 +69,7 @@ ConvShape shape(int n, int c, int size) {
   return s;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   add_depthwise("dilated 64@16", shape(128, 64, 16));
   add_depthwise("dilated 32@4", shape(128, 32, 4));
   add_depthwise("64@32", shape(128, 64, 32));
@@ -83,5 +81,10 @@ int main(int argc, char** argv) {
   ConvShape wide = shape(32, 64, 28);
   wide.kh = wide.kw = 5, wide.pad_h = wide.pad_w = 2;
   add_depthwise("64@28, 5 x 5", wide);
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

@@ -225,9 +225,7 @@ void add_random(const std::string& name, bool normal) {
   });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   add("memcpy (for comparison)", "cpu", Where::host, [] {
     const Rotating<float> x(Where::host, made_up<float>(large)), y(Where::host, large);
     return Ready{{.bytes = 8.0 * large}, [=](Stream) { std::memcpy(y.next(), x.next(), 4 * large); }};
@@ -260,5 +258,10 @@ int main(int argc, char** argv) {
   add_cast();
   add_random("uniform", false);
   add_random("normal", true);
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

@@ -45,7 +45,7 @@ template <class T>
 void add_gemm(const std::string& name, GemmShape s) {
   constexpr std::pair<const char*, Precision> precisions[] = {
       {"", Precision::float32}, {", tf32", Precision::tf32}, {", bf16", Precision::bf16}};
-  for (const auto& backend : test::backends<GemmKernels<T>>())
+  for (const auto& backend : backends<GemmKernels<T>>())
     for (const auto& [suffix, precision] : precisions) {
       s.precision = precision;
       if (test::precision_of<T>(backend, precision) != precision) continue;
@@ -53,9 +53,7 @@ void add_gemm(const std::string& name, GemmShape s) {
     }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   for (std::int64_t n : {16, 32, 64, 128, 256, 512, 1024})
     add_gemm<float>("float " + std::to_string(n), {.m = n, .n = n, .k = n});
   add_gemm<float>("float 512, A transposed", {.m = 512, .n = 512, .k = 512, .transpose_a = true});
@@ -67,5 +65,10 @@ int main(int argc, char** argv) {
   add_gemm<float>("64 products of 64",
                   {.m = 64, .n = 64, .k = 64, .batch = 64, .batch_stride_a = 4096, .batch_stride_b = 4096});
   add_gemm<double>("double 256", {.m = 256, .n = 256, .k = 256});
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

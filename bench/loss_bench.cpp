@@ -69,9 +69,7 @@ void add_kernel(const std::string& name, std::int64_t n, std::int64_t classes, i
   });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   for (const auto& [n, classes] : {std::pair<std::int64_t, std::int64_t>{128, 10}, {65536, 10}, {4096, 1000}}) {
     const std::int64_t c = classes;
     add_kernel("softmax", n, c, 2, &Data::y, [](const Kernels& k, Stream stream, const Data& d) {
@@ -92,5 +90,10 @@ int main(int argc, char** argv) {
       k.accumulate_metrics(stream, d.shape.n, d.shape.classes, d.x.next(), d.labels, d.loss, d.totals);
     });
   }
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

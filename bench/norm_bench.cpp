@@ -159,7 +159,7 @@ std::vector<float> moments_of(const BatchNormShape& s, const std::vector<float>&
 
 // The forward pass behind a convolution that left z and its moments: of tiles of 256 pixels, more images where they are small.
 void add_from_moments(const std::string& layer, const BatchNormShape& full, NormFusion fusion) {
-  for (const auto& b : test::backends<Batch>()) {
+  for (const auto& b : backends<Batch>()) {
     if (!b.table->forward_from_moments) continue;
     add("batch/forward_from_moments/" + layer, b.name, b.where, [=] {
       BatchNormShape s = full;
@@ -206,9 +206,7 @@ void add_group_norm(const std::string& layer, const GroupNormShape& s, const Nor
   add_norm<GroupNormKernels, BFloat16>("group", layer + ", bf16", s, fusion);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   const NormFusion plain, relu{.relu_after = true};
   const Dropout planes{0.05f, true, {1, 2, 3, Purpose::dropout}}, elements{0.05f, false, {1, 2, 3, Purpose::dropout}};
   const NormFusion bottleneck{.relu_after = true, .after = planes}, compact{.relu_before = true, .after = elements};
@@ -239,5 +237,10 @@ int main(int argc, char** argv) {
   add_group_norm("transition 20@32, layer", {128, 20, 1024, 1, Affine::none}, {.relu_before = true});
   add_group_norm("compact 10@32, layer by channel", {128, 10, 1024, 1, Affine::channel}, compact);
   add_group_norm("rows of 512", {8192, 1, 512, 1, Affine::element}, plain);
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

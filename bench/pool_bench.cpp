@@ -87,9 +87,7 @@ PoolShape halving(std::int64_t planes, int size) {
   return s;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void add_all() {
   add_pool("transition 32@32", halving(128 * 32, 32));
   add_pool("bottleneck 10@32", halving(128 * 10, 32));
   add_pool("residual 16@16", halving(128 * 16, 16));
@@ -99,5 +97,10 @@ int main(int argc, char** argv) {
   add_global("bottleneck 32@8", 128 * 32, 64);
   add_global("dilated 10@6", 128 * 10, 36);
   add_global("512@16", 128 * 512, 256);
-  return run(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv, add_all);
 }

@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -30,14 +31,15 @@ std::vector<Entry>& entries() {
   return all;
 }
 
-// The rates of one call an iteration, and its share of the roofline, as columns of the table.
-void set_rates(benchmark::State& state, Where where, const Work& work, double least_seconds) {
-  const auto rate = benchmark::Counter::kIsIterationInvariantRate;
-  if (work.bytes > 0) state.counters["GB/s"] = benchmark::Counter(work.bytes * 1e-9, rate);
+// The rates of calls that took so many seconds each, and their share of the roofline, as columns of the table. They are no
+// rates to Google Benchmark, which would write "/s" behind each.
+void set_rates(benchmark::State& state, Where where, const Work& work, double seconds, double least_seconds) {
+  if (seconds <= 0) return;
   const bool gpu = where == Where::device;
-  if (work.flops > 0) state.counters[gpu ? "TFLOP/s" : "GFLOP/s"] = benchmark::Counter(work.flops * (gpu ? 1e-12 : 1e-9), rate);
-  if (work.items > 0) state.counters["items/s"] = benchmark::Counter(work.items, rate);
-  if (least_seconds > 0) state.counters["% roofline"] = benchmark::Counter(100 * least_seconds, rate);
+  if (work.bytes > 0) state.counters["GB/s"] = work.bytes * 1e-9 / seconds;
+  if (work.flops > 0) state.counters[gpu ? "TFLOP/s" : "GFLOP/s"] = work.flops * (gpu ? 1e-12 : 1e-9) / seconds;
+  if (work.items > 0) state.counters["items/s"] = work.items / seconds;
+  if (least_seconds > 0) state.counters["% roofline"] = 100 * least_seconds / seconds;
 }
 
 // What was made last: Google Benchmark calls a benchmark several times until it has found the number of iterations.
@@ -59,10 +61,12 @@ void register_on_cpu(const Entry& entry, const std::string& name) {
                                                                                           threads](benchmark::State& state) {
       const Ready& kernel = ready(entry);
       set_num_threads(threads);
+      const auto begin = std::chrono::steady_clock::now();
       for (auto _ : state) kernel.call({});
+      const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
       set_num_threads(0);
       const Work& w = kernel.work;
-      set_rates(state, Where::host, w, roofline_seconds(w.flops * w.element_size / 4, w.bytes, threads));
+      set_rates(state, Where::host, w, passed.count() / static_cast<double>(state.iterations()), roofline_seconds(w.flops * w.element_size / 4, w.bytes, threads));
     })->UseRealTime();
 }
 
@@ -71,19 +75,37 @@ void register_on_gpu(const Entry& entry, const std::string& name) {
   auto* const registered = benchmark::RegisterBenchmark(name.c_str(), [&entry](benchmark::State& state) {
     const Ready& kernel = ready(entry);
     if (!last.clock) last.clock = std::make_unique<DeviceClock>(kernel);
-    while (state.KeepRunningBatch(last.clock->calls())) state.SetIterationTime(last.clock->seconds());
-    set_rates(state, Where::device, kernel.work, device_roofline().seconds(kernel.work));
+    double passed = 0;
+    while (state.KeepRunningBatch(last.clock->calls())) {
+      const double seconds = last.clock->seconds();
+      state.SetIterationTime(seconds);
+      passed += seconds;
+    }
+    set_rates(state, Where::device, kernel.work, passed / static_cast<double>(state.iterations()), device_roofline().seconds(kernel.work));
   });
   registered->UseManualTime();
   if (simt::is_emulated()) registered->Iterations(1);
 }
 #endif
 
-// Takes our own options out of argv: --device D and --naive.
+Where chosen = Where::host;
+
+constexpr const char* help =
+    "Benchmarks of heddle's kernels: their times, and what share of this machine's roofline they reach.\n\n"
+    "  --device cpu|cuda   whose kernels: the processor's (default), or a GPU's, in programs built with CUDA\n"
+    "  --naive             the naive kernels too, which the others are held against\n"
+    "  --help              this text\n\n"
+    "Google Benchmark's own options:\n\n";
+
+// Takes our own options out of argv: --device D and --naive; help stays, since Google Benchmark has more to say to it.
 bool take_options(int& argc, char** argv, std::string& device, bool& naive) {
   int kept = 1;
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
+    if (option == "--help") {
+      std::fputs(help, stdout);
+      std::fflush(stdout);
+    }
     if (option == "--naive")
       naive = true;
     else if (option == "--device" && i + 1 < argc)
@@ -199,7 +221,11 @@ void add(const std::string& name, const std::string& backend, Where where, std::
   entries().push_back({name, backend, where, std::move(make)});
 }
 
-int run(int argc, char** argv) {
+Where chosen_device() {
+  return chosen;
+}
+
+int run(int argc, char** argv, const std::function<void()>& add_all) {
   std::string device = "cpu";
   bool naive = false;
   if (!take_options(argc, argv, device, naive)) return 1;
@@ -209,6 +235,8 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "[--device] expected a GPU that this program can use: %s\n", problem.c_str());
     return 1;
   }
+  chosen = device == "cpu" ? Where::host : Where::device;
+  add_all();
   register_all(device, naive);
   benchmark::RunSpecifiedBenchmarks();
   last = {};  // before the device's runtime goes

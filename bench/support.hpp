@@ -139,13 +139,23 @@ const Table& reference() {
     return Table::cpu();
 }
 
+/// What run() was asked for.
+Where chosen_device();
+
 /// Registers a benchmark of one implementation; `make` is called when it is to be run for the first time, and what it made
 /// is let go of when another has been made.
 void add(const std::string& name, const std::string& backend, Where where, std::function<Ready()> make);
-/// The same for every implementation of a table, each of which is handed to `make`.
+/// The implementations of a table on the device that run() was asked for. Without a GPU nothing may be asked of a GPU's.
+template <class Table>
+std::vector<Backend<Table>> backends() {
+  auto all = test::backends<Table>();
+  std::erase_if(all, [](const auto& backend) { return backend.where != chosen_device(); });
+  return all;
+}
+/// The same for every implementation of a table, each of which `make` is called with.
 template <class Table, class Make>
 void add(const std::string& name, Make make) {
-  for (const auto& backend : test::backends<Table>()) add(name, backend.name, backend.where, [=] { return make(backend); });
+  for (const auto& backend : backends<Table>()) add(name, backend.name, backend.where, [=] { return make(backend); });
 }
 
 /// A batch or size: `full`, or on the emulator `least`, where a shape only has to be executed.
@@ -154,8 +164,9 @@ Int sized(const Backend<Table>& backend, Int full, Int least) {
   return backend.emulated() ? std::min(full, least) : full;
 }
 
-/// Reads the options, and runs what was registered for the device: cpu, or with --device cuda the GPU's; of each the fast
-/// implementations, with --naive the naive ones too.
-int run(int argc, char** argv);
+/// Reads the options, has `add_all` register the benchmarks once the device is known to be there, and runs them: those of the
+/// cpu, or with --device cuda the GPU's; of each the fast implementations, with --naive the naive ones too. Returns the
+/// program's exit status.
+int run(int argc, char** argv, const std::function<void()>& add_all);
 
 }  // namespace heddle::bench

@@ -42,8 +42,9 @@ keep_log() {
   fi
 } >&2
 
-if [ $# -gt 0 ]; then exec "$build/examples/cifar10/cifar10" "$@"; fi
+# The program calls itself what the user typed: its hints can be pasted.
+if [ $# -gt 0 ]; then exec -a "$0" "$build/examples/cifar10/cifar10" "$@"; fi
 results=$PWD/runs/bottleneck-batch
 echo "Training bottleneck-batch by its recipe."
-"$build/examples/cifar10/cifar10" train --arch bottleneck --norm batch --out "$results"
+(exec -a "$0" "$build/examples/cifar10/cifar10" train --arch bottleneck --norm batch --out "$results")
 echo "The results are in $results"

@@ -96,10 +96,10 @@ void add_compare(CLI::App& app) {
   command->add_option("--out", options->out,
                       "Folder for compare.html, compare.png and compare.txt; default: a new one under runs/");
   command->add_option("--title", options->title, "For the page and the picture");
-  command->footer(
+  command->footer(in_user_words(
       "Examples:\n"
       "  cifar10 compare runs/compact-batch runs/compact-group runs/compact-layer\n"
-      "  cifar10 compare runs/* --out runs/all --title 'All of them'");
+      "  cifar10 compare runs/* --out runs/all --title 'All of them'"));
   command->callback([options] { compare(*options); });
 }
 

@@ -1,9 +1,11 @@
 #include "components.hpp"
 
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include "console.hpp"
+#include "status_line.hpp"
 
 #ifdef HEDDLE_WITH_PICTURES
 #include "heddle/pictures/read_image.hpp"
@@ -33,13 +35,15 @@ namespace {
 
 void download(const std::filesystem::path& folder) {
   download::Cifar10Options options;
-  if (!is_quiet()) strings::print(stderr, "Downloading CIFAR-10 (170 MB) to {} ...\n", folder.string());
+  if (!is_quiet()) strings::print(stderr, "Downloading CIFAR-10 (170 MB) to {} ...\n", strings::printable(folder.string()));
   if (!is_quiet() && is_terminal(stderr))
-    options.progress = [](std::uint64_t bytes, std::uint64_t total) {
+    options.progress = [line = std::make_shared<StatusLine>(true)](std::uint64_t bytes, std::uint64_t total) {
       constexpr double mb = 1e6;
       if (bytes == 0) return;
-      strings::print(stderr, "\r{:.0f} of {:.0f} MB ", static_cast<double>(bytes) / mb, static_cast<double>(total) / mb);
-      if (bytes == total) strings::print(stderr, "\n");
+      line->draw(join_parts(fit_parts(
+          {{strings::format("{:.0f} of {:.0f} MB", static_cast<double>(bytes) / mb, static_cast<double>(total) / mb), 1}},
+          StatusLine::columns())));
+      if (bytes == total) line->clear();
     };
   try {
     download::cifar10(folder, options);

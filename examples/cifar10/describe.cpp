@@ -1,6 +1,7 @@
 // cifar10 summary and cifar10 evaluate.
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,7 @@
 #include "heddle/heddle.hpp"
 #include "model.hpp"
 #include "model_file.hpp"
+#include "numbers.hpp"
 #include "options.hpp"
 #include "suggest.hpp"
 
@@ -60,20 +62,21 @@ void evaluate(const EvaluateOptions& options) {
   }
 
   const auto& names = data.test.class_names();
-  std::vector<std::int64_t> count(names.size()), right(names.size());
-  for (std::size_t i = 0; i < predictions.label.size(); ++i) {
-    const auto label = static_cast<std::size_t>(predictions.label[i]);
-    ++count[label];
-    right[label] += predictions.predicted[i] == predictions.label[i];
-  }
+  std::vector<std::vector<std::int64_t>> confusion(names.size(), std::vector<std::int64_t>(names.size()));
+  for (std::size_t i = 0; i < predictions.label.size(); ++i)
+    ++confusion[static_cast<std::size_t>(predictions.label[i])][static_cast<std::size_t>(predictions.predicted[i])];
+  const auto scores = report::class_scores(confusion);
   tell("{} with {} norm: loss {:.4f}, accuracy {} of {} test images\n", model.architecture->name, name_of(model.norm),
        metrics.loss, colored(stdout, Color::bold, strings::format("{:.2f}%", metrics.accuracy)), metrics.count);
-  auto classes = nlohmann::ordered_json::object();
+  auto classes = nlohmann::ordered_json::object(), rows = nlohmann::ordered_json::array();
+  const auto per_cent = [](double share) { return std::isnan(share) ? "     -" : strings::format("{:5.1f}%", 100 * share); };
   for (std::size_t c = 0; c < names.size(); ++c) {
-    if (!count[c]) continue;
-    const double accuracy = 100.0 * static_cast<double>(right[c]) / static_cast<double>(count[c]);
-    tell("  {:<12} {:6.2f}%  ({} of {})\n", names[c], accuracy, right[c], count[c]);
-    classes[names[c]] = accuracy;
+    const auto& s = scores[c];
+    rows.push_back({{"name", names[c]}, {"images", s.images}, {"precision", s.precision}, {"recall", s.recall}, {"f1", s.f1}});
+    if (s.images == 0) continue;
+    tell("  {:<12} {:6.2f}%  ({} of {})  precision {}  F1 {}\n", names[c], 100 * s.recall, s.right, s.images,
+         per_cent(s.precision), per_cent(s.f1));
+    classes[names[c]] = 100 * s.recall;
   }
   record("evaluation", {{"model", options.model.string()},
                         {"arch", model.architecture->name},
@@ -82,7 +85,8 @@ void evaluate(const EvaluateOptions& options) {
                         {"accuracy", metrics.accuracy},
                         {"images", metrics.count},
                         {"synthetic", data.synthetic},
-                        {"class_accuracy", classes}});
+                        {"class_accuracy", classes},
+                        {"classes", rows}});
 }
 
 }  // namespace
@@ -96,30 +100,33 @@ void add_summary(CLI::App& app) {
   command->add_option("--norm", options->norm, "batch, group or layer (dilated: batch)")
       ->capture_default_str()
       ->check(one_of({"batch", "group", "layer"}));
-  command->add_option("--batch", options->batch, "Images in the table's input")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  command->footer("Examples:\n  cifar10 summary --arch dilated\n  cifar10 summary --arch compact --norm layer --batch 128");
+  add_whole_or(*command, "--batch", options->batch, ranges::batch, "Images in the table's input");
+  command->footer(in_user_words(
+      "Examples:\n  cifar10 summary --arch dilated\n  cifar10 summary --arch compact --norm layer --batch 128"));
   command->callback([options] { summary(*options); });
 }
 
 void add_evaluate(CLI::App& app) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy of saved weights on the test set, by class too");
-  command->add_option("--model", options->model, "A run's folder, or a model.safetensors, of heddle or of PyTorch")
-      ->required()
-      ->check(CLI::ExistingPath);
+  auto* const run = command->add_option("RUN", options->model, "A run's folder, or a model.safetensors, of heddle or of PyTorch")
+                        ->check(CLI::ExistingPath);
+  auto* const model = command->add_option("--model", options->model, "The same by name")->check(CLI::ExistingPath);
   command->add_option("--arch", options->arch, "Where the file does not say")->check(one_of(architecture_names()));
   command->add_option("--norm", options->norm, "Where the file does not say")->check(one_of({"batch", "group", "layer"}));
   command->add_option("--data", options->data, "As for train");
   command->add_option("--logits", options->logits, "Also write the test images' logits here, as safetensors");
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str()->check(device_name());
-  command->add_option("--threads", options->threads, "CPU threads; 0: one for each core")->check(CLI::NonNegativeNumber);
-  command->footer(
+  add_whole_or(*command, "--threads", options->threads, ranges::threads, "CPU threads; 0: one for each core");
+  command->footer(in_user_words(
       "Examples:\n"
-      "  cifar10 evaluate --model runs/compact-batch/model.safetensors\n"
-      "  cifar10 evaluate --model weights.safetensors --arch residual --norm group   weights of another program");
-  command->callback([options] { evaluate(*options); });
+      "  cifar10 evaluate runs/compact-batch\n"
+      "  cifar10 evaluate weights.safetensors --arch residual --norm group   weights of another program"));
+  command->callback([options, run, model] {
+    if (run->count() + model->count() == 0) throw CLI::RequiredError("RUN");
+    if (run->count() > 0 && model->count() > 0) throw CLI::ExcludesError("RUN", "--model");
+    evaluate(*options);
+  });
 }
 
 }  // namespace cifar10

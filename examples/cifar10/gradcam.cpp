@@ -8,6 +8,7 @@
 #include "components.hpp"
 #include "console.hpp"
 #include "model_file.hpp"
+#include "numbers.hpp"
 #include "options.hpp"
 #include "suggest.hpp"
 
@@ -110,18 +111,16 @@ void add_gradcam(CLI::App& app) {
   command->add_option("RUN", options->run, "A run's folder, or its model.safetensors")->required()->check(CLI::ExistingPath);
   command->add_option("--layer", options->layer,
                       "Path of the layer, as summary shows it; default: the last before the global pooling");
-  command->add_option("--count", options->count, "Right answers to show, and as many wrong ones")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  add_whole_or(*command, "--count", options->count, {1, 1000}, "Right answers to show, and as many wrong ones");
   command->add_option("--data", options->data, "As for train");
-  command->add_option("--limit", options->limit, "Look through the first N test images only")->check(CLI::NonNegativeNumber);
+  add_whole(*command, "--limit", options->limit, ranges::images, "Look through the first N test images only; 0: all");
   command->add_option("--out", options->out, "The picture's file; default: gradcam.png beside the weights");
   command->add_option("--arch", options->arch, "Where the file does not say")->check(one_of(architecture_names()));
   command->add_option("--norm", options->norm, "Where the file does not say")->check(one_of({"batch", "group", "layer"}));
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str()->check(device_name());
-  command->add_option("--threads", options->threads, "CPU threads; 0: one for each core")->check(CLI::NonNegativeNumber);
-  command->footer(
-      "Examples:\n  cifar10 gradcam runs/compact-batch\n  cifar10 gradcam runs/compact-batch --layer stages.5 --count 24");
+  add_whole_or(*command, "--threads", options->threads, ranges::threads, "CPU threads; 0: one for each core");
+  command->footer(in_user_words(
+      "Examples:\n  cifar10 gradcam runs/compact-batch\n  cifar10 gradcam runs/compact-batch --layer stages.5 --count 24"));
   command->callback([options] { draw_gradcam(*options); });
 }
 

@@ -7,8 +7,10 @@
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model_file.hpp"
+#include "numbers.hpp"
 #include "options.hpp"
 #include "run.hpp"
+#include "suggest.hpp"
 
 namespace cifar10 {
 namespace {
@@ -86,8 +88,10 @@ void compare_with_dump(const CompareActivationsOptions& options) {
 
 void add_names(CLI::App* command, std::string& arch, std::string& norm) {
   command->add_option("--arch", arch,
-                      "Where the model's file does not say: transition, dilated, residual, bottleneck or compact");
-  command->add_option("--norm", norm, "Where the model's file does not say: batch, group or layer");
+                      "Where the model's file does not say: transition, dilated, residual, bottleneck or compact")
+      ->check(one_of(architecture_names()));
+  command->add_option("--norm", norm, "Where the model's file does not say: batch, group or layer")
+      ->check(one_of({"batch", "group", "layer"}));
 }
 
 void add_import(CLI::App& app) {
@@ -106,7 +110,7 @@ void add_export(CLI::App& app) {
   CLI::App* command = app.add_subcommand("export", "Write a trained network as ONNX, for other programs to run");
   command->add_option("RUN", options->model, "A run's folder, or a model.safetensors")->required()->check(CLI::ExistingPath);
   command->add_option("--onnx", options->onnx, "File to write")->required();
-  command->add_option("--batch", options->batch, "Images a call; default: any number")->check(CLI::PositiveNumber);
+  add_whole(*command, "--batch", options->batch, ranges::batch, "Images a call; default: any number");
   add_names(command, options->arch, options->norm);
   command->callback([options] { export_network(*options); });
 }
@@ -122,9 +126,8 @@ void add_compare_activations(CLI::App& app) {
       ->required()
       ->check(CLI::ExistingPath);
   add_names(command, options->arch, options->norm);
-  command->add_option("--atol", options->tolerance.atol, "A layer agrees within atol + rtol * its largest value")
-      ->capture_default_str();
-  command->add_option("--rtol", options->tolerance.rtol, "See --atol")->capture_default_str();
+  add_real_or(*command, "--atol", options->tolerance.atol, {}, "A layer agrees within atol + rtol * its largest value");
+  add_real_or(*command, "--rtol", options->tolerance.rtol, {}, "See --atol");
   command->add_option("--out", options->out, "Also write this program's activations here, as safetensors");
   command->callback([options] { compare_with_dump(*options); });
 }

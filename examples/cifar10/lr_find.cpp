@@ -12,7 +12,9 @@
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model.hpp"
+#include "numbers.hpp"
 #include "run.hpp"
+#include "status_line.hpp"
 #include "suggest.hpp"
 
 namespace cifar10 {
@@ -91,14 +93,17 @@ fs::path find_learning_rate(const LRFindOptions& options) {
                                                                .seed = training.seed,
                                                                .transform = data::Transform(steps)});
   optim::SGD optimizer(net.parameters(), {.lr = recipe.lr, .momentum = recipe.momentum});
+  StatusLine line(is_terminal(stderr) && !is_quiet());
   const auto progress = [&](int step, double lr, double loss) {
-    if (tells_progress() && is_terminal(stderr))
-      strings::print(stderr, "\rstep {}/{}  lr {:.2g}  loss {:.4f}\033[K", step, options.steps, lr, loss);
+    line.draw(join_parts(fit_parts({{strings::format("step {}/{}", step, options.steps), 3},
+                                    {strings::format("lr {:.2g}", lr), 1},
+                                    {strings::format("loss {:.4f}", loss), 2}},
+                                   StatusLine::columns())));
   };
   const auto curve = train::find_lr(
       net, optimizer, loader,
       {.start_lr = options.start, .end_lr = options.end, .steps = options.steps, .seed = training.seed, .on_step = progress});
-  if (tells_progress() && is_terminal(stderr)) strings::print(stderr, "\r\033[K");
+  line.clear();
 
   const fs::path folder =
       training.out.empty() ? new_folder(fs::path("runs") / ("lr-find-" + training.arch + "-" + training.norm)) : training.out;
@@ -133,24 +138,20 @@ void add_lr_find(CLI::App& app) {
       ->capture_default_str()
       ->check(one_of({"batch", "group", "layer"}));
   command->add_option("--data", training.data, "As for train");
-  command->add_option("--start", options->start, "Learning rate of the first step")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  command->add_option("--end", options->end, "Of the last, unless the loss breaks before")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  command->add_option("--steps", options->steps, "Steps of the sweep")->capture_default_str()->check(CLI::Range(10, 100000));
-  command->add_option("--batch", training.batch, "Images a step")->check(CLI::PositiveNumber);
-  command->add_option("--momentum", training.momentum, "Of SGD")->check(CLI::Range(0.0, 1.0));
-  command->add_option("--limit", training.limit, "Use the first N training images only")->check(CLI::NonNegativeNumber);
+  add_real_or(*command, "--start", options->start, ranges::lr, "Learning rate of the first step");
+  add_real_or(*command, "--end", options->end, ranges::lr, "Of the last, unless the loss breaks before");
+  add_whole_or(*command, "--steps", options->steps, {10, 100'000}, "Steps of the sweep");
+  add_whole(*command, "--batch", training.batch, ranges::batch, "Images a step");
+  add_real(*command, "--momentum", training.momentum, ranges::momentum, "Of SGD");
+  add_whole(*command, "--limit", training.limit, ranges::images, "Use the first N training images only; 0: all");
   command->add_flag("--augment,!--no-augment", training.augment, "The recipe's augmentation (default), or none");
-  command->add_option("--seed", training.seed, "Of weights, batch order, augmentation and dropout")->capture_default_str();
-  command->add_option("--threads", training.threads, "CPU threads; 0: one for each core")->check(CLI::NonNegativeNumber);
+  add_whole_or(*command, "--seed", training.seed, ranges::seed, "Of weights, batch order, augmentation and dropout");
+  add_whole_or(*command, "--threads", training.threads, ranges::threads, "CPU threads; 0: one for each core");
   command->add_option("--device", training.device, "auto, cpu, cuda or cuda:N")->capture_default_str()->check(device_name());
   command->add_option("--out", training.out,
                       "Folder for lr_find.png, lr_find.html and lr_find.csv; default: a new one under runs/");
-  command->footer(
-      "Examples:\n  cifar10 lr-find --arch compact\n  cifar10 lr-find --arch residual --norm group --steps 200 --end 1");
+  command->footer(in_user_words(
+      "Examples:\n  cifar10 lr-find --arch compact\n  cifar10 lr-find --arch residual --norm group --steps 200 --end 1"));
   command->callback([options] { find_learning_rate(*options); });
 }
 

@@ -11,6 +11,7 @@
 #include "components.hpp"
 #include "console.hpp"
 #include "model_file.hpp"
+#include "numbers.hpp"
 #include "options.hpp"
 #include "suggest.hpp"
 
@@ -59,13 +60,22 @@ std::vector<Prediction> predict_images(const PredictOptions& options) {
   return predictions;
 }
 
-std::string prediction_text(const Prediction& prediction, int bar) {
-  std::size_t width = 0;
-  for (const auto& guess : prediction.guesses) width = std::max(width, guess.name.size());
-  std::string text = strings::format("{} ({} x {})\n", prediction.image.string(), prediction.width, prediction.height);
+std::string prediction_text(const Prediction& prediction, int terminal) {
+  // Names come from the model's file. A byte that continues a character of UTF-8 takes no column.
+  const auto columns = [](const std::string& name) {
+    return std::count_if(name.begin(), name.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  };
+  std::ptrdiff_t width = 0;
+  for (const auto& guess : prediction.guesses) width = std::max(width, columns(strings::printable(guess.name)));
+  // Two spaces, the name, two, "100.0%", two, the bar; the last column stays free.
+  const std::ptrdiff_t room = terminal - 1 - (2 + width + 2 + 6 + 2), bar = std::clamp<std::ptrdiff_t>(room, 0, 40);
+  std::string text =
+      strings::format("{} ({} x {})\n", strings::printable(prediction.image.string()), prediction.width, prediction.height);
   for (const auto& guess : prediction.guesses) {
-    text += strings::format("  {:<{}}  {:5.1f}%", guess.name, width, 100 * guess.probability);
-    const auto filled = static_cast<std::size_t>(std::lround(guess.probability * bar));
+    const std::string name = strings::printable(guess.name);
+    const std::string fill(static_cast<std::size_t>(width - columns(name)), ' ');
+    text += strings::format("  {}{}  {:5.1f}%", name, fill, 100 * guess.probability);
+    const auto filled = static_cast<std::size_t>(std::lround(guess.probability * static_cast<double>(bar)));
     if (filled) text += "  " + std::string(filled, '=');
     text += "\n";
   }
@@ -85,18 +95,17 @@ void add_predict(CLI::App& app) {
   command->add_option("RUN", options->run, "A run's folder, or its model.safetensors")->required()->check(CLI::ExistingPath);
   command->add_option("IMAGE", options->images, "PNG or JPEG files of any size; what is not square is squeezed into one")
       ->required();
-  command->add_option("--top", options->top, "Classes to show")->capture_default_str()->check(CLI::PositiveNumber);
+  add_whole_or(*command, "--top", options->top, {1, 1'000'000}, "Classes to show");
   command->add_option("--arch", options->arch, "Where the file does not say")->check(one_of(architecture_names()));
   command->add_option("--norm", options->norm, "Where the file does not say")->check(one_of({"batch", "group", "layer"}));
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str()->check(device_name());
-  command->add_option("--threads", options->threads, "CPU threads; 0: one for each core")->check(CLI::NonNegativeNumber);
-  command->footer(
+  add_whole_or(*command, "--threads", options->threads, ranges::threads, "CPU threads; 0: one for each core");
+  command->footer(in_user_words(
       "Examples:\n  cifar10 predict runs/compact-batch cat.png holiday/*.jpg\n"
-      "  cifar10 predict runs/compact-batch cat.png --json | jq .classes[0]");
+      "  cifar10 predict runs/compact-batch cat.png --json | jq .classes[0]"));
   command->callback([options] {
-    const int bar = is_terminal(stdout) ? 40 : 0;
     for (const auto& prediction : predict_images(*options)) {
-      tell("{}", prediction_text(prediction, bar));
+      tell("{}", prediction_text(prediction, is_terminal(stdout) ? terminal_columns(stdout) : 0));
       record("prediction", prediction_json(prediction));
     }
   });

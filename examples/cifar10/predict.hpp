@@ -29,8 +29,9 @@ struct Prediction {
 
 /// Error for an image that cannot be read, before any is looked at by the network.
 std::vector<Prediction> predict_images(const PredictOptions& options);
-/// One prediction for people: a line for each guess, with a bar of `bar` characters for 100% where that is not 0.
-std::string prediction_text(const Prediction& prediction, int bar);
+/// One prediction for people: a line for each guess, with a bar that is as long as a terminal of so many columns has room for,
+/// 40 characters at most for 100%; 0: no bar.
+std::string prediction_text(const Prediction& prediction, int terminal);
 /// For programs.
 nlohmann::ordered_json prediction_json(const Prediction& prediction);
 

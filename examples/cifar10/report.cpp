@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <fstream>
 
+#include "console.hpp"
 #include "heddle/base/format.hpp"
+#include "heddle/base/printable.hpp"
+#include "version.hpp"
 
 namespace cifar10 {
 namespace {
@@ -64,7 +67,9 @@ void add_layers(report::RunReport& r, Net& net) {
 }
 
 report::Facts environment_of(const DeviceChoice& device) {
-  report::Facts facts = {{"heddle", HEDDLE_VERSION}, {"Device", device.reason}, {"Instruction set", cpu_instruction_set()}};
+  report::Facts facts = {{"heddle", version() + (revision().empty() ? "" : ", revision " + revision())},
+                         {"Date", time_now()},
+                         {"Device", device.reason}, {"Instruction set", cpu_instruction_set()}};
   std::ifstream cpus("/proc/cpuinfo");
   for (std::string line; std::getline(cpus, line);)
     if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos) {
@@ -91,14 +96,24 @@ std::string quoted(const std::string& word) {
       !word.empty() &&
       word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:=,+@%") == std::string::npos;
   if (plain) return word;
-  std::string text = "'";
+  std::string text;
+  if (strings::printable(word) != word) {  // as $'...' it can be shown on a terminal, and pasted
+    for (const char c : word) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20 || byte >= 0x7F)
+        text += strings::format("\\x{:02x}", byte);
+      else
+        text += c == '\'' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    }
+    return "$'" + text + "'";
+  }
   for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
+  return "'" + text + "'";
 }
 
 std::string command_of(const TrainOptions& options) {
   const TrainOptions usual;
-  std::string command = "cifar10 train --arch " + quoted(options.arch) + " --norm " + quoted(options.norm);
+  std::string command = program_command() + " train --arch " + quoted(options.arch) + " --norm " + quoted(options.norm);
   const auto add = [&](const char* name, const std::string& value) {
     command += std::string(" ") + name + " " + quoted(value);
   };

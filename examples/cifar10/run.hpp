@@ -1,9 +1,8 @@
-// What a training is, before it runs: its recipe, its configuration, its folder, and how it goes on after it was stopped.
+// What a training is, before it runs: its recipe, its folder, and the command that resumes it. Its configuration: config.hpp.
 #pragma once
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "heddle/heddle.hpp"
@@ -18,24 +17,13 @@ Recipe chosen_recipe(const Architecture& architecture, const TrainOptions& optio
 std::unique_ptr<heddle::optim::LRScheduler> make_schedule(const Recipe& recipe, heddle::optim::Optimizer& optimizer,
                                                           std::int64_t steps_per_epoch);
 
-/// All that config.json says.
-nlohmann::ordered_json config_of(const TrainOptions& options, const Recipe& recipe, const heddle::data::DataChoice& data,
-                                 const heddle::DeviceChoice& device, std::int64_t parameters,
-                                 const heddle::data::Transform& transform);
-/// The part of it that decides about the weights' bits: what a training that goes on must have in common with its beginning.
-heddle::train::Config decisive(const nlohmann::ordered_json& config);
-/// The part of it that a report shows.
-heddle::report::Facts facts_of(const nlohmann::ordered_json& config);
-
 /// `base`, or base-2, base-3, ... where that is taken. Creates nothing.
 std::filesystem::path new_folder(const std::filesystem::path& base);
 /// A folder for this run. One that is named keeps an earlier run's files, moved into previous-1, previous-2, ...; one that is
 /// not named is a new one.
 std::filesystem::path make_run_folder(const TrainOptions& options);
 
-/// The options that a run was started with, for what the command line leaves out. Error for a folder that is none of a run's.
-TrainOptions options_to_resume(const CLI::App& command, const TrainOptions& given);
-/// The command that goes on with the run.
+/// The command that resumes the run, for a shell.
 std::string resume_command(const std::filesystem::path& folder);
 
 }  // namespace cifar10

@@ -36,11 +36,11 @@ void add_study(CLI::App& app) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = app.add_subcommand("study", "Train an architecture with each of its norms, and compare them");
   add_training_options(command, options);
-  command->footer(
+  command->footer(in_user_words(
       "Examples:\n"
       "  cifar10 study --arch compact --epochs 3\n"
       "  cifar10 study --arch residual --out runs/residual-norms\n\n"
-      "Each norm's run is a folder of its own in there; one that was stopped goes on with 'cifar10 train --resume FOLDER'.");
+      "Each norm's run is a folder of its own in there; one that was stopped goes on with 'cifar10 train --resume FOLDER'."));
   command->callback([options] { study(*options); });
 }
 

@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
+#include <sstream>
 
 #include "console.hpp"
 #include "model.hpp"
@@ -47,21 +49,37 @@ const CLI::App& innermost(const CLI::App& app) {
   return chosen.empty() ? app : *chosen.front();
 }
 
+// " train": what follows the program's name.
 std::string path_of(const CLI::App& app) {
-  return app.get_parent() ? path_of(*app.get_parent()) + " " + app.get_name() : app.get_name();
+  return app.get_parent() ? path_of(*app.get_parent()) + " " + app.get_name() : "";
+}
+
+// An option that takes one value and was given several times; "" where there is none.
+std::string repeated_option(const CLI::App& command) {
+  for (const CLI::App* level = &command; level; level = level->get_parent())
+    for (const CLI::Option* option : level->get_options())
+      if (option->get_type_size() == 1 && option->get_expected_max() == 1 && option->count() > 1)
+        return strings::format("expected {} once, got it {} times", option->get_name(), option->count());
+  return "";
 }
 
 // What nobody asked for, with what was meant; "" where there is no such word.
 std::string stray_word(const CLI::App& app, const CLI::App& command) {
-  for (const CLI::App* level : {&command, &app})
+  for (const CLI::App* level : {&command, &app}) {
     for (const auto& word : level->remaining()) {
       if (word == "--") continue;
-      if (word[0] == '-') return strings::format("there is no option {}{}", word, did_you_mean(word, option_names(command)));
-      if (&command != &app) return strings::format("expected options, got '{}'", word);
-      std::vector<std::string> names;
-      for (const CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(one->get_name());
-      return strings::format("there is no command '{}'{}", word, did_you_mean(word, names));
+      const auto names = option_names(command);
+      // An option that there is was not taken for one: it stands behind "--".
+      if (std::find(names.begin(), names.end(), word) != names.end())
+        return strings::format("expected options in front of '--', got '{}' behind it", word);
+      if (word.starts_with('-'))
+        return strings::format("there is no option {}{}", shortened(word), did_you_mean(word, names));
+      if (&command != &app) return strings::format("expected options, got '{}'", shortened(word));
+      std::vector<std::string> commands;
+      for (const CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) commands.push_back(one->get_name());
+      return strings::format("there is no command '{}'{}", shortened(word), did_you_mean(word, commands));
     }
+  }
   return "";
 }
 
@@ -89,11 +107,17 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
   return best.empty() ? "" : strings::format(": did you mean {}?", best);
 }
 
+std::string shortened(const std::string& text) {
+  constexpr std::size_t most = 60;
+  if (text.size() <= most) return text;
+  return strings::format("{}... ({} characters)", text.substr(0, most), text.size());
+}
+
 CLI::Validator one_of(const std::vector<std::string>& words) {
   return CLI::Validator(
       [words](std::string& word) {
         if (std::find(words.begin(), words.end(), word) != words.end()) return std::string();
-        return strings::format("expected {}, got '{}'{}", strings::join(words, ", "), word, did_you_mean(word, words));
+        return strings::format("expected {}, got '{}'{}", strings::join(words, ", "), shortened(word), did_you_mean(word, words));
       },
       "", "one of");
 }
@@ -105,7 +129,7 @@ CLI::Validator device_name() {
         const bool numbered =
             word.starts_with("cuda:") && word.size() > 5 && word.find_first_not_of("0123456789", 5) == std::string::npos;
         if (numbered || std::find(words.begin(), words.end(), word) != words.end()) return std::string();
-        return strings::format("expected auto, cpu, cuda or cuda:N, got '{}'{}", word,
+        return strings::format("expected auto, cpu, cuda or cuda:N, got '{}'{}", shortened(word),
                            bare(word) == "gpu" ? ": did you mean cuda?" : did_you_mean(word, words));
       },
       "", "device");
@@ -118,14 +142,21 @@ std::vector<std::string> architecture_names() {
 }
 
 int explain(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0) return app.exit(error);  // --help
+  if (error.get_exit_code() == 0) {  // --help and --version
+    std::ostringstream text;
+    const int status = app.exit(error, text, text);
+    put(text.str());
+    return status;
+  }
   const CLI::App& command = innermost(app);
   const std::string stray = stray_word(app, command);
-  std::string problem = stray.empty() ? error.what() : stray;
+  const std::string repeated = repeated_option(command);
+  std::string problem = !stray.empty() ? stray : !repeated.empty() ? repeated : error.what();
   while (!problem.empty() && problem.back() == '\n') problem.pop_back();
-  std::fflush(stdout);
-  strings::print(stderr, "{} {}\nSee '{} --help'.\n", colored(stderr, Color::red, path_of(command) + ":"), problem,
-             path_of(command));
+  flush_output();
+  const std::string path = path_of(command);
+  strings::print(stderr, "{} {}\nSee '{}{} --help'.\n", colored(stderr, Color::red, "cifar10" + path + ":"),
+                 strings::printable_lines(problem), program_command(), path);
   return 2;
 }
 

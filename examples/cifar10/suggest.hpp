@@ -18,6 +18,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
 /// ": did you mean X?", or "" where none is near.
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
+/// What was given, for a message: its beginning where it is long.
+std::string shortened(const std::string& text);
+
 /// For an option that takes one of a few words.
 CLI::Validator one_of(const std::vector<std::string>& words);
 /// For --device.

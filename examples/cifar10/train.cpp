@@ -1,14 +1,13 @@
 // cifar10 train: a network by its recipe, from bytes to a folder with metrics, configuration, weights and a report.
 #include "train.hpp"
 
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "components.hpp"
+#include "config.hpp"
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "model.hpp"
@@ -18,7 +17,6 @@
 #include "progress.hpp"
 #include "report.hpp"
 #include "run.hpp"
-#include "suggest.hpp"
 #include "watches.hpp"
 
 namespace cifar10 {
@@ -63,7 +61,7 @@ nlohmann::ordered_json json_of(const train::EpochResult& r) {
 
 // Says that a signal ended the training, and how it goes on.
 [[noreturn]] void leave(int signal, const fs::path& folder, const train::TrainerState& state) {
-  const char* name = signal == SIGINT ? "SIGINT" : "SIGTERM";
+  const char* name = signal == SIGINT ? "SIGINT" : signal == SIGHUP ? "SIGHUP" : "SIGTERM";
   record("interrupted", {{"signal", name}, {"step", state.step}, {"resume", resume_command(folder)}});
   print_error(strings::format("stopped by {} after step {} ({} epochs and {} batches), which is saved. Go on with: {}", name,
                           state.step, state.epoch, state.batch, resume_command(folder)));
@@ -110,17 +108,26 @@ fs::path train(const TrainOptions& options) {
   const auto schedule = make_schedule(recipe, optimizer, train_loader.size());
 
   const bool goes_on = !options.resume.empty();
-  const auto config = config_of(options, recipe, data, choice, net.num_parameters(), augmented);
+  auto config = config_of(options, recipe, data, choice, net.num_parameters(), augmented);
   const train::Config same = decisive(config);
   const fs::path folder = goes_on ? options.resume : make_run_folder(options);
-  if (!goes_on) write_file(folder / "config.json", config.dump(2) + "\n");
+  const auto write_config = [&] { write_file(folder / "config.json", text_of(config, 2) + "\n"); };
+  if (!goes_on) write_config();
   train::CheckpointFolder checkpoints(folder / "checkpoints");
   train::TrainerState state;
   if (goes_on && checkpoints.contains()) {
     const auto saved = checkpoints.load();
-    train::check_same(saved.config, same);
+    const auto epochs_before = check_continues(saved.config, same, saved.trainer);
     train::restore(saved, net, optimizer, schedule.get(), state);
     say("Going on with {} after {} epochs and {} batches (step {})\n", folder.string(), state.epoch, state.batch, state.step);
+    if (epochs_before) {
+      config["extended_from"].push_back(*epochs_before);
+      write_config();
+      say("It was to have {} epochs and now has {}{}\n", *epochs_before, recipe.epochs,
+          schedule ? ": learning rates from here on are those of the longer or shorter schedule, so the weights will be others "
+                     "than those of a run that had it from the start"
+                   : "");
+    }
   }
   report::MetricsCsv csv(folder / "metrics.csv", rows_of(state.history));
   report::EventFile events(folder, goes_on ? std::optional<std::int64_t>(state.epoch + 1) : std::nullopt);
@@ -206,64 +213,6 @@ fs::path train(const TrainOptions& options) {
                  {"synthetic", data.synthetic},
                  {"report", (folder / "report.html").string()}});
   return folder;
-}
-
-void add_training_options(CLI::App* command, const std::shared_ptr<TrainOptions>& options) {
-  command->add_option("--arch", options->arch, "transition, dilated, residual, bottleneck or compact")
-      ->capture_default_str()
-      ->check(one_of(architecture_names()));
-  command->add_option(
-      "--data", options->data,
-      "Folder of cifar-10-batches-bin, or 'synthetic'; default: $CIFAR10_DIR, ./data, a download, a synthetic stand-in");
-  command->add_option("--epochs", options->epochs, "Passes over the training set")->check(CLI::PositiveNumber);
-  command->add_option("--batch", options->batch, "Images a step")->check(CLI::PositiveNumber);
-  command->add_option("--lr", options->lr, "Learning rate, where the recipe's schedule has its peak")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--momentum", options->momentum, "Of SGD")->check(CLI::Range(0.0, 1.0));
-  command->add_option("--seed", options->seed, "Of weights, batch order, augmentation and dropout")->capture_default_str();
-  command->add_option("--threads", options->threads, "CPU threads; 0: one for each core")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str()->check(device_name());
-  command
-      ->add_option("--precision", options->precision,
-                   "fp32, or on a GPU tf32 or bf16: what convolutions multiply in; with bf16 activations are stored in it, too")
-      ->capture_default_str()
-      ->check(one_of({"fp32", "tf32", "bf16"}));
-  command->add_option("--limit", options->limit, "Train on the first N images only")->check(CLI::NonNegativeNumber);
-  command->add_option("--test-limit", options->test_limit, "Test on the first N images only")->check(CLI::NonNegativeNumber);
-  command->add_flag("--augment,!--no-augment", options->augment, "The recipe's augmentation (default), or none");
-  command
-      ->add_option("--save-every", options->save_every, "Keep the checkpoint of every N-th epoch, beside the last and the best")
-      ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--save-every-steps", options->save_every_steps,
-                   "Save the last checkpoint every N steps, not only each epoch")
-      ->check(CLI::NonNegativeNumber);
-  command->add_flag("--profile", options->profile, "Time ten steps by layer: a table, and a trace for ui.perfetto.dev");
-  command->add_flag("--check-numerics", options->check_numerics,
-                    "End at the first NaN or infinity, and name its layer and pass; slows training down");
-  command->add_option("--out", options->out, "Folder for the results; default: a new one under runs/");
-}
-
-void add_train(CLI::App& app) {
-  auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = app.add_subcommand("train", "Train a network, by default by its author's recipe");
-  add_training_options(command, options);
-  command->add_option("--norm", options->norm, "batch, group or layer (dilated: batch)")
-      ->capture_default_str()
-      ->check(one_of({"batch", "group", "layer"}));
-  command->add_option("--resume", options->resume, "Folder of a run to go on with, by its own options, to the same bits")
-      ->excludes(command->get_option("--out"));
-  command->footer(
-      "Examples:\n"
-      "  cifar10 train --arch compact --norm group --epochs 3\n"
-      "  cifar10 train --data synthetic --limit 2000 --epochs 1   a first try, without a download\n"
-      "  cifar10 train --arch residual --out runs/mine            an earlier run there is kept, in previous-1\n"
-      "  cifar10 train --resume runs/mine                         goes on where it was stopped or killed\n"
-      "  cifar10 train --arch compact --json | jq .test_accuracy  lines for programs\n\n"
-      "Ctrl-C finishes the step and saves; a second one ends at once.");
-  command->callback([command, options] { train(options->resume.empty() ? *options : options_to_resume(*command, *options)); });
 }
 
 }  // namespace cifar10

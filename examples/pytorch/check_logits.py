@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Opens a network that heddle trained in PyTorch and compares the logits of the test images.
 
-usage: cifar10 evaluate --model RUN/model.safetensors --data DIR --logits logits.safetensors
+usage: cifar10 evaluate RUN --data DIR --logits logits.safetensors
        check_logits.py --model RUN/model.safetensors --data DIR --logits logits.safetensors [--tolerance 1e-4]
 
 Prints the largest difference, and exits with 1 where it exceeds the tolerance.

@@ -1,7 +1,7 @@
 """heddle's five CIFAR-10 networks as PyTorch modules, so that weights travel both ways.
 
     net = load("runs/bottleneck-batch/model.safetensors")      # architecture and norm as the file says
-    save(net, "mine.safetensors", arch="bottleneck", norm="batch")   # for: cifar10 evaluate --model mine.safetensors
+    save(net, "mine.safetensors", arch="bottleneck", norm="batch")   # for: cifar10 evaluate mine.safetensors
 
 Needs torch and numpy. Parameter names are the same on both sides: stages.<stage>.<layer>.weight.
 """

@@ -65,6 +65,7 @@
 #include "heddle/optim/sgd.hpp"
 #include "heddle/report/canvas.hpp"
 #include "heddle/report/chart.hpp"
+#include "heddle/report/class_scores.hpp"
 #include "heddle/report/compare.hpp"
 #include "heddle/report/curves.hpp"
 #include "heddle/report/event_file.hpp"

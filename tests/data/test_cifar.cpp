@@ -54,6 +54,11 @@ TEST_CASE("CIFAR-10 is read in order, from its folder or the one above", "[cifar
     write_file(folder / "cifar-10-batches-bin/batches.meta.txt", "only one\n");
     REQUIRE(read_cifar10(folder.path(), Split::test).class_names()[3] == "class 3");
   }
+  // Bytes that JSON does not hold ended a training when it saved its model.
+  SECTION("names are text that JSON holds and a terminal may see") {
+    write_file(folder / "cifar-10-batches-bin/batches.meta.txt", "\x1b[2Jair\xff\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
+    REQUIRE(read_cifar10(folder.path(), Split::test).class_names()[0] == "\\x1b[2Jair\\xff");
+  }
 }
 
 TEST_CASE("CIFAR-100 is read with its fine labels", "[cifar]") {

@@ -1,65 +1,14 @@
-// How the program talks: to people on terminals, to files, to other programs, and about command lines that are nearly right.
-#include <pty.h>
-
+// How the program talks: to people, to files, to other programs, and about command lines that are nearly right.
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "console.hpp"
 #include "heddle/heddle.hpp"
 #include "program.hpp"
-#include "progress.hpp"
 #include "suggest.hpp"
 
 using namespace heddle;
-using test::Program;
-
-namespace {
-
-struct Said {
-  int status;
-  std::string out, err;
-};
-
-Said run(std::vector<std::string> arguments) {
-  Program program(std::move(arguments));
-  const int status = program.wait();
-  return {status, program.out(), program.err()};
-}
-
-std::vector<std::string> tiny_training(const std::filesystem::path& folder) {
-  return test::words("train --arch compact --data synthetic --limit 64 --test-limit 32 --batch 16 --epochs 2 --device cpu --out " +
-                     folder.string());
-}
-
-// The same on a terminal; all that appears on it.
-std::string on_terminal(std::vector<std::string> arguments, bool no_color) {
-  arguments.insert(arguments.begin(), CIFAR10_PROGRAM);
-  std::vector<char*> argv;
-  for (auto& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  int terminal = -1;
-  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
-  if (child == 0) {
-    ::setenv("TERM", "xterm", 1);
-    no_color ? ::setenv("NO_COLOR", "1", 1) : ::unsetenv("NO_COLOR");
-    ::execv(argv[0], argv.data());
-    ::_exit(127);
-  }
-  std::string text;
-  char buffer[4096];
-  for (ssize_t got; (got = ::read(terminal, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  ::close(terminal);
-  CHECK(status == 0);
-  return text;
-}
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
+using namespace heddle::test;
 
 TEST_CASE("the nearest word is found, and none where all are far", "[program]") {
   const std::vector<std::string> options = {"--epochs", "--batch", "--lr", "--resume", "--save-every", "--save-every-steps"};
@@ -90,6 +39,8 @@ TEST_CASE("a command line that is nearly right is told what was meant, on standa
            {{"train", "compact"}, "expected options, got 'compact'"},
            {{"study", "--archs", "compact"}, "did you mean --arch?"},
            {{"summary", "--bacth", "1"}, "did you mean --batch?"},
+           {{"evaluate"}, "RUN is required"},
+           {{"evaluate", ".", "--model", "."}, "RUN excludes --model"},
            {{"evaluate", "--modle", "x"}, "there is no option --modle: did you mean --model?"},
            {{"compare", ".", "--tilte", "x"}, "there is no option --tilte: did you mean --title?"},
            {{}, "subcommand is required"}}) {
@@ -113,7 +64,7 @@ TEST_CASE("help goes to standard output and shows examples, for every command", 
     const Said said = run({command, "--help"});
     CHECK(said.status == 0);
     CHECK(said.err.empty());
-    CHECK(has(said.out, "Examples:\n  cifar10 " + std::string(command)));
+    CHECK(has(said.out, "Examples:\n  " CIFAR10_PROGRAM " " + std::string(command)));
   }
 }
 
@@ -171,26 +122,4 @@ TEST_CASE("--quiet leaves the result, and a file sees no bar", "[program]") {
   CHECK(quiet.out.rfind("Test accuracy ", 0) == 0);
   CHECK(!has(quiet.out, "epoch 2/2"));
   CHECK(quiet.err.empty());
-}
-
-TEST_CASE("a terminal gets a bar with the time left, in colours unless NO_COLOR is set", "[program]") {
-  test::Folder folder;
-  const std::string plain = on_terminal(tiny_training(folder / "plain"), true);
-  CHECK(has(plain, " left"));
-  CHECK(has(plain, "\r\033[K"));
-  CHECK(!has(plain, "\033[3"));
-  CHECK(!has(plain, "\033[1m"));
-  const std::string colours = on_terminal(tiny_training(folder / "colours"), false);
-  CHECK(has(colours, "\033[32m="));
-  CHECK(has(colours, "\033[1m"));
-  auto arguments = tiny_training(folder / "quiet");
-  arguments.push_back("--quiet");
-  CHECK(!has(on_terminal(arguments, true), " left"));
-}
-
-TEST_CASE("the time left counts the steps to come and the tests", "[program]") {
-  const train::Progress p{.epoch = 2, .epochs = 3, .step = 10, .steps = 40, .images = 0, .seconds = 5};
-  CHECK(cifar10::seconds_left(p, 2) == Approx(0.5 * 70 + 2 * 2));
-  CHECK(cifar10::clock_time(65) == "1:05");
-  CHECK(cifar10::clock_time(7424) == "2:03:44");
 }

@@ -143,7 +143,7 @@ TEST_CASE("a full disk is one error, and what was saved goes on when there is ro
   stopped(place, SIGINT);
   const auto step = train::load_checkpoint(place / "checkpoints" / "last.json").trainer.step;
 
-  Program full(resuming(place), 50000);
+  Program full(resuming(place), {.file_limit = 50000});
   CHECK(full.wait() == 1);
   const std::string error = full.err();
   INFO(error);

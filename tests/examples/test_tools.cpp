@@ -98,8 +98,10 @@ TEST_CASE("a program without heddle::pictures says so, and how to get it") {
 TEST_CASE("predictions are told with bars, without, and for programs") {
   const cifar10::Prediction p{
       .image = "a.png", .width = 64, .height = 48, .guesses = {{"cat", 0.75}, {"airplane", 0.2}, {"dog", 0.004}}};
-  CHECK(cifar10::prediction_text(p, 20) ==
+  // A terminal of 41 columns has room for 20 beside a name of eight.
+  CHECK(cifar10::prediction_text(p, 41) ==
         "a.png (64 x 48)\n  cat        75.0%  ===============\n  airplane   20.0%  ====\n  dog         0.4%\n");
+  for (int terminal = 1; terminal < 22; ++terminal) CHECK(cifar10::prediction_text(p, terminal) == cifar10::prediction_text(p, 0));
   CHECK(cifar10::prediction_text(p, 0) == "a.png (64 x 48)\n  cat        75.0%\n  airplane   20.0%\n  dog         0.4%\n");
   CHECK(
       cifar10::prediction_json(p).dump() ==

@@ -1,10 +1,12 @@
 // report.html and its pictures: well-formed whatever the names, complete whatever is missing, nothing loaded from outside.
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "heddle/base/error.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/report/class_scores.hpp"
 #include "heddle/report/compare.hpp"
 #include "heddle/report/html.hpp"
 #include "heddle/report/run_report.hpp"
@@ -189,4 +191,30 @@ TEST_CASE("a comparison: one line a run, the best marked, a curve each") {
   CHECK(test::decode_png(read_file(folder.path / "compare.png")).width > 800);
   CHECK_THROWS_AS(write_comparison(folder.path, {}), Error);
   CHECK_THROWS_AS(write_comparison(folder.path, {.title = "x", .warning = "", .runs = {{"none", {}, 0, ""}}}), Error);
+}
+
+TEST_CASE("precision, recall and F1 of each class, and a dash for a share of nothing") {
+  // Of four cats two are right; five images were taken for cats. Nothing is a dog, nothing was taken for a horse.
+  const auto scores = class_scores({{2, 1, 1, 0}, {3, 6, 1, 0}, {0, 0, 0, 0}, {0, 2, 0, 0}});
+  CHECK(scores[0].images == 4);
+  CHECK(scores[0].predicted == 5);
+  CHECK(scores[0].precision == Approx(0.4));
+  CHECK(scores[0].recall == Approx(0.5));
+  CHECK(scores[0].f1 == Approx(2 * 0.4 * 0.5 / (0.4 + 0.5)));
+  CHECK(scores[1].f1 == Approx(12.0 / 19));
+  CHECK(scores[2].precision == 0);
+  CHECK(std::isnan(scores[2].recall));
+  CHECK(std::isnan(scores[2].f1));
+  CHECK(std::isnan(scores[3].precision));
+  CHECK(scores[3].recall == 0);
+  CHECK(std::isnan(scores[3].f1));
+  CHECK_THROWS_AS(class_scores({{1, 2}, {3}}), Error);
+  RunReport r = some_report(1, 1);
+  r.confusion = {{2, 1, 1}, {3, 6, 1}, {0, 0, 0}};
+  const std::string page = render_html(r);
+  CHECK(markup_fault(page) == "");
+  for (const char* part : {"data-n=\"precision\">40.0%<", "data-n=\"recall\">50.0%<", "data-n=\"F1\">44.4%<", "data-n=\"recall\">–<"}) {
+    INFO(part);
+    CHECK(page.find(part) != std::string::npos);
+  }
 }

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "heddle/base/error.hpp"
@@ -60,9 +62,14 @@ void enqueue(std::string_view what, Stream s, std::function<void()> work) {
 
 using namespace emulator;
 
-int device_count() { return 1; }
-std::string no_device_reason() { return {}; }
+// HD_SIMT_DEVICES=0 makes it a machine without a GPU.
+int device_count() {
+  static const char* const devices = std::getenv("HD_SIMT_DEVICES");
+  return devices && std::string_view(devices) == "0" ? 0 : 1;
+}
+std::string no_device_reason() { return device_count() == 0 ? "HD_SIMT_DEVICES is 0" : std::string(); }
 DeviceProperties device_properties(int device) {
+  if (device_count() == 0) fail("cuda", "expected a GPU, got none: " + no_device_reason());
   if (device != 0) fail("cuda", "expected device 0, the emulator's only one, got " + std::to_string(device));
   return {"emulated GPU", 9, 0, 8, memory_info().total_bytes, max_shared_bytes, std::size_t{1} << 20};
 }

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/printable.hpp"
 
 namespace heddle::data {
 namespace {
@@ -64,7 +65,7 @@ std::vector<std::string> class_names(const Layout& layout, const fs::path& folde
   std::ifstream file(folder / layout.names_file);
   for (std::string line; std::getline(file, line);) {
     line.erase(std::find(line.begin(), line.end(), '\r'), line.end());
-    if (!line.empty()) names.push_back(line);
+    if (!line.empty()) names.push_back(strings::printable(line));  // they end up in JSON and on terminals
   }
   if (static_cast<int>(names.size()) == layout.classes) return names;
   names.clear();

@@ -86,6 +86,11 @@ footer{color:var(--muted);font-size:.85rem;margin-top:20px}
 .stack tr{display:flex;flex-wrap:wrap;gap:0 14px;padding:6px 0;border-bottom:1px solid var(--grid)}.stack tfoot tr{border-bottom:0}
 .stack td{border:0;padding:1px 0;text-align:left}.stack td[data-n]::before{content:attr(data-n) " ";color:var(--muted);font-weight:400}
 .runs td:first-child{width:100%}.layers td:nth-child(1){width:5.2rem}.layers td:nth-child(2){width:calc(100% - 5.2rem - 14px)}}
+@media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--text:#000;--muted:#444;--grid:#ccc;--good:#1f6fd5;--bad:#c83428;
+--heat:26 92 190;--miss:190 72 20;--s0:#2f6fde;--s1:#d1620c;--s2:#148c56;--s3:#8250df;--s4:#cf325e;--s5:#0b879b;--s6:#8e740a;--s7:#b844a6}
+@page{margin:14mm}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{font-size:10pt}main{max-width:none;padding:0}
+section{border:0;border-radius:0;padding:0;margin-top:14pt}h2,h3{break-after:avoid}.facts,figure,tr,.class,.matrix{break-inside:avoid}
+thead{display:table-header-group}.scroll{overflow:visible}.tip{display:none}details::details-content{content-visibility:visible;display:block}}
 )css";
 
 }  // namespace

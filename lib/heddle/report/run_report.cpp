@@ -1,10 +1,12 @@
 #include "heddle/report/run_report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/report/class_scores.hpp"
 #include "heddle/report/curves.hpp"
 #include "heddle/report/html.hpp"
 
@@ -122,6 +124,26 @@ std::string confusion_table(const RunReport& r) {
   return table + "</tbody></table>\n";
 }
 
+// Precision, recall and F1; a dash for a share of nothing.
+std::string scores_table(const RunReport& r) {
+  const auto per_cent = [](std::string_view name, double share) {
+    return std::isnan(share) ? strings::format("<td class=\"n\" data-n=\"{}\">–</td>", name)
+                             : number(name, "{:.1f}%", 100 * share);
+  };
+  std::string table =
+      "<details open><summary>Each class in numbers</summary><div class=\"scroll\"><table class=\"wide stack\"><thead><tr>"
+      "<th>class</th><th class=\"n\">test images</th><th class=\"n\">taken for it</th><th class=\"n\">precision</th>"
+      "<th class=\"n\">recall</th><th class=\"n\">F1</th></tr></thead><tbody>\n";
+  const auto scores = class_scores(r.confusion);
+  for (std::size_t c = 0; c < scores.size(); ++c)
+    table += strings::format("<tr><td>{}</td>{}{}{}{}{}</tr>\n", escape_html(r.class_names[c]),
+                             number("test images", "{}", grouped(scores[c].images)),
+                             number("taken for it", "{}", grouped(scores[c].predicted)),
+                             per_cent("precision", scores[c].precision), per_cent("recall", scores[c].recall),
+                             per_cent("F1", scores[c].f1));
+  return table + "</tbody></table></div></details>\n";
+}
+
 std::string confusion(const RunReport& r) {
   // Each pair of classes once a direction; the most frequent confusions first.
   std::vector<std::tuple<std::int64_t, int, int>> pairs;
@@ -140,8 +162,9 @@ std::string confusion(const RunReport& r) {
   const bool table = r.class_names.size() <= 24;
   return section(
       "Confusion matrix", note,
-      table ? confusion_table(r)
-            : strings::format("<img class=\"plain\" src=\"{}\" alt=\"Confusion matrix\"/>\n", data_uri(draw_confusion(r))));
+      (table ? confusion_table(r)
+             : strings::format("<img class=\"plain\" src=\"{}\" alt=\"Confusion matrix\"/>\n", data_uri(draw_confusion(r)))) +
+          scores_table(r));
 }
 
 std::string mistakes(const RunReport& r) {

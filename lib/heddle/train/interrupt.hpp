@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM as a question that a training loop asks itself, so that it ends between two steps and can save first:
+// Ctrl-C, SIGTERM and SIGHUP as a question that a training loop asks itself, so that it ends between two steps and can save first:
 //
 //     train::SignalWatch signals;
 //     for (...) {
@@ -12,8 +12,9 @@
 HD_API_BEGIN
 namespace heddle::train {
 
-/// While it lives, the first SIGINT and the first SIGTERM are only noted; another of the same kind ends the process at once, as
-/// without it. One at a time.
+/// While it lives, the first SIGINT, SIGTERM and SIGHUP (a closed terminal) are only noted; another of the same kind ends the
+/// process at once, as without it. A signal that the program was started to ignore, as by nohup or `trap '' INT`, or ignores
+/// itself, stays ignored. One at a time.
 class SignalWatch {
  public:
   SignalWatch();
@@ -22,7 +23,7 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  /// SIGINT or SIGTERM, whichever came first; 0: none.
+  /// SIGINT, SIGTERM or SIGHUP, whichever came first; 0: none.
   int received() const;
 };
 
