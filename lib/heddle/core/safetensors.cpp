@@ -2,11 +2,11 @@
 
 #include <bit>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/base/json_memory.hpp"
 #include "heddle/base/printable.hpp"
 #include "heddle/core/safetensors_header.hpp"
 
@@ -26,12 +26,12 @@ std::string header_of(const Safetensors& content, const std::filesystem::path& p
   std::size_t offset = 0;
   std::string text = "{";
   try {
-    if (!content.metadata.empty()) text += "\"__metadata__\":" + nlohmann::json(content.metadata).dump();
+    if (!content.metadata.empty()) text += "\"__metadata__\":" + JsonDocument(content.metadata).dump();
     for (const auto& [name, t] : content.tensors) {
       check(name != "__metadata__", "safetensors", "expected another name than '{}', which the format keeps for itself", name);
       check(known.insert(name).second, "safetensors", "expected each name once, got '{}' again", strings::printable(name));
       text += strings::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", text.size() > 1 ? "," : "",
-                              nlohmann::json(name).dump(), detail::safetensors_name_of(t.dtype()),
+                              JsonDocument(name).dump(), detail::safetensors_name_of(t.dtype()),
                               strings::join(t.shape(), ","), offset, offset + bytes_of(t));
       offset += bytes_of(t);
     }

@@ -6,6 +6,7 @@
 #include "heddle/base/check.hpp"
 #include "heddle/base/crc64.hpp"
 #include "heddle/base/json.hpp"
+#include "heddle/base/json_memory.hpp"
 #include "heddle/base/printable.hpp"
 
 namespace heddle::train::detail {
@@ -15,8 +16,8 @@ constexpr std::string_view where = "checkpoint";
 constexpr const char* meter_name = "meter";
 constexpr std::string_view optimizer_prefix = "optimizer.";
 
-using Json = nlohmann::ordered_json;
-using Read = nlohmann::json;
+using Json = OrderedJsonDocument;
+using Read = JsonDocument;
 constexpr std::string_view sum_begins = ",\n \"crc64\": \"", sum_ends = "\"\n}\n";
 constexpr std::size_t sum_digits = 16;
 
@@ -180,7 +181,7 @@ Sidecar read_sidecar(const std::string& text, const std::filesystem::path& path,
   const auto [summed, sum] = parts_of(text);
   if (sum.empty()) refuse("one that is damaged: it does not end in its sum");
   if (crc64_of(summed) != sum) refuse("one that is damaged: its CRC-64 sum is another");
-  const Read json = parse_json(text, where, path.string());
+  const Read json = parse_json<Read>(text, where, path.string());
   try {
     if (json.at("format") != sidecar_format) refuse("another format further on");
     fill(json, checkpoint);
