@@ -6,6 +6,7 @@
 
 #include "console.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/base/json.hpp"
 #include "numbers.hpp"
 #include "report.hpp"
 #include "version.hpp"
@@ -115,7 +116,7 @@ Json saved_config(const fs::path& folder) {
   const fs::path file = folder / "config.json";
   if (!fs::exists(file))
     fail("resume", strings::format("expected the folder of a run, with config.json, got {}", folder.string()));
-  const Json config = Json::parse(read_file(file), nullptr, false);
+  const Json config = parse_json<Json>(read_file(file), "resume", file.string());
   if (!config.is_object() || !config.contains("options"))
     fail("resume", strings::format("expected the options of the run in {}, got none", file.string()));
   return config;
