@@ -44,8 +44,6 @@ std::unique_ptr<optim::LRScheduler> make_schedule(const Recipe& recipe, optim::O
   }
 }
 
-}
-
 std::string resume_command(const fs::path& folder) {
   const std::string name = folder.string();
   return program_command() + " train --resume " + quoted(name.starts_with('-') ? "./" + name : name);
