@@ -105,21 +105,21 @@ for signal in $(many "INT TERM" "INT TERM INT TERM INT TERM INT TERM INT TERM");
 done
 line "SIGTERM, and SIGINT (ignored in background)"
 
-if command -v strace > /dev/null && strace -o /dev/null true 2> /dev/null; then
+if command -v strace > /dev/null && strace -f --seccomp-bpf -o /dev/null true 2> /dev/null; then
   calls=$(many "openat:EACCES fsync:EIO rename:ENOSPC" "openat:EACCES openat:EMFILE write:ENOSPC write:EIO fsync:EIO rename:ENOSPC \
     rename:EROFS flock:EIO mkdir:ENOSPC unlink:EIO newfstatat:EIO lseek:EIO ftruncate:EIO read:EIO close:EIO")
   for call in $calls; do
-    strace -f -qq -o "$work/trace" -e trace="${call%:*}" "$program" train "${arguments[@]}" --out "$work/traced" > /dev/null 2>&1
+    strace -f --seccomp-bpf -qq -o "$work/trace" -e trace="${call%:*}" "$program" train "${arguments[@]}" --out "$work/traced" > /dev/null 2>&1
     rm -rf "$work/traced"
     all=$(wc -l < "$work/trace")
     start_line
     # One call of all that the training makes, by its number; evenly over the whole of it.
-    samples=$(many 4 25)
+    samples=$(many 2 25)
     for ((i = 1; i <= samples && i <= all; ++i)); do
       when=$((all <= samples ? i : 1 + (all - 1) * (i - 1) / (samples - 1)))
       place=$work/strace
       rm -rf "$place"
-      strace -f -qq -o /dev/null -e trace="${call%:*}" -e "inject=${call%:*}:error=${call#*:}:when=$when" \
+      strace -f --seccomp-bpf -qq -o /dev/null -e trace="${call%:*}" -e "inject=${call%:*}:error=${call#*:}:when=$when" \
         "$program" train "${arguments[@]}" --out "$place" > "$work/log" 2>&1
       judge "$place" $? "$work/log"
     done
@@ -133,7 +133,7 @@ for harness in alloc_faults:"an allocation" thread_faults:"a thread's creation";
   start_line
   found=$(find "$build" -name "${harness%%:*}" -type f -perm -u+x | head -1)
   if [[ -z $found ]]; then skipped "failing ${harness#*:}" "${harness%%:*} is not built"; continue; fi
-  "$found" "$(many 40 500)" > "$work/log" 2>&1
+  "$found" "$(many 10 500)" > "$work/log" 2>&1
   status=$?
   # Their last lines: tried N survived N terminated N, of each thing that was tried.
   read -r tried survived lost < <(awk '/^tried/ { for (i = 1; i < NF; ++i) { if ($i == "tried") t += $(i + 1); if ($i == "survived") s += $(i + 1)
