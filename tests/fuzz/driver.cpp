@@ -124,6 +124,12 @@ class Mutator {
 
 }  // namespace
 
+// UBSan's runtime asks for these: it is another library than ASan's with some compilers, and knows nothing of that one's
+// death callback. The signal is what keeps the input then.
+extern "C" __attribute__((visibility("default"))) const char* __ubsan_default_options() {
+  return "abort_on_error=1:print_stacktrace=1";
+}
+
 int main(int argc, char** argv) {
   const std::string name = fs::path(argv[0]).filename().string();
   finding_name = "finding-" + name.substr(name.starts_with("fuzz_") ? 5 : 0);
