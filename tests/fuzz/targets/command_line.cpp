@@ -19,6 +19,7 @@ namespace {
 
 void parse(std::vector<std::string> words) {
   CLI::App app("Small networks for CIFAR-10, trained by heddle.", "cifar10");
+  app.set_version_flag("--version", "0", "Print the version and exit");
   app.require_subcommand(1);
   app.fallthrough();
   cifar10::add_console_options(app);
