@@ -33,12 +33,14 @@ for name in "${wanted[@]}"; do
 done
 
 heddle_require cmake ninja-build g++ ccache libfmt-dev libcli11-dev nlohmann-json3-dev libstb-dev clang
+heddle_want libjpeg-dev libpng-dev libarchive-dev
 heddle_require "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev"
-build=${HEDDLE_BUILD_DIR:-$project/build}/fuzz
+build=$(heddle_build_folder fuzz)
 jobs=$(heddle_jobs)
 mkdir -p "$build"
 {
-  cmake -G Ninja -S "$project" -B "$build/library" -DCMAKE_BUILD_TYPE=Release -DHEDDLE_CUDA=OFF -DHEDDLE_BUILD_TESTS=OFF
+  cmake -G Ninja -S "$project" -B "$build/library" -DCMAKE_BUILD_TYPE=Release -DHEDDLE_CUDA=OFF -DHEDDLE_BUILD_TESTS=OFF \
+    -DHEDDLE_PICTURES=OFF -DHEDDLE_DOWNLOAD=OFF  # these the targets bring themselves
   cmake --build "$build/library" -j "$jobs" --target heddle cifar10_program
   cmake -G Ninja -S "$project/tests/fuzz/libfuzzer" -B "$build/targets" -DCMAKE_CXX_COMPILER=clang++ -DHEDDLE_BUILD="$build/library"
   cmake --build "$build/targets" -j "$jobs"

@@ -87,14 +87,30 @@ class Mutator {
       case 0:
         if (!s.empty()) s[below(s.size())] ^= static_cast<char>(1 << below(8));
         return;
-      case 1: s.erase(at, length); return;
-      case 2: s.insert(at, s.substr(below(s.size() + 1), length)); return;
-      case 3: s.insert(at, 1 + below(4), static_cast<char>(below(256))); return;
-      case 4: s.resize(at); return;
-      case 5: splice(s, at); return;
-      case 6: number(s, at); return;
-      case 7: little_endian(s, at); return;
-      default: s.replace(at, length, std::string(length, static_cast<char>(below(2) ? 0xff : 0))); return;
+      case 1:
+        s.erase(at, length);
+        return;
+      case 2:
+        s.insert(at, s.substr(below(s.size() + 1), length));
+        return;
+      case 3:
+        s.insert(at, 1 + below(4), static_cast<char>(below(256)));
+        return;
+      case 4:
+        s.resize(at);
+        return;
+      case 5:
+        splice(s, at);
+        return;
+      case 6:
+        number(s, at);
+        return;
+      case 7:
+        little_endian(s, at);
+        return;
+      default:
+        s.replace(at, length, std::string(length, static_cast<char>(below(2) ? 0xff : 0)));
+        return;
     }
   }
   void splice(std::string& s, std::size_t at) {
@@ -103,16 +119,32 @@ class Mutator {
   }
   // Another number in place of one that is written out near here.
   void number(std::string& s, std::size_t at) {
-    static const char* const numbers[] = {"0",    "-1",    "1e308",      "-1e308",     "1e-320",              "1e999",
-                                          "1.5",  "nan",   "2147483648", "4294967296", "9223372036854775807", "18446744073709551615",
-                                          "-0.0", "1e300", "true",       "null",       "\"x\"",               "[]"};
+    static const char* const numbers[] = {"0",
+                                          "-1",
+                                          "1e308",
+                                          "-1e308",
+                                          "1e-320",
+                                          "1e999",
+                                          "1.5",
+                                          "nan",
+                                          "2147483648",
+                                          "4294967296",
+                                          "9223372036854775807",
+                                          "18446744073709551615",
+                                          "-0.0",
+                                          "1e300",
+                                          "true",
+                                          "null",
+                                          "\"x\"",
+                                          "[]"};
     const auto begin = s.find_first_of("0123456789", at);
     if (begin == std::string::npos) return;
     const auto end = std::min(s.find_first_not_of("0123456789.e+-", begin), s.size());
     s.replace(begin, end - begin, numbers[below(std::size(numbers))]);
   }
   void little_endian(std::string& s, std::size_t at) {
-    static const std::uint64_t values[] = {0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, ~std::uint64_t{0} >> 1, ~std::uint64_t{0}};
+    static const std::uint64_t values[] = {
+        0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, ~std::uint64_t{0} >> 1, ~std::uint64_t{0}};
     const std::uint64_t value = values[below(std::size(values))];
     const std::size_t bytes = std::min(s.size() - at, std::size_t{1} << below(4));
     std::memcpy(s.data() + at, &value, bytes);
@@ -123,6 +155,12 @@ class Mutator {
 };
 
 }  // namespace
+
+// UBSan's runtime asks for these: it is another library than ASan's with some compilers, and knows nothing of that one's
+// death callback. The signal is what keeps the input then.
+extern "C" __attribute__((visibility("default"))) const char* __ubsan_default_options() {
+  return "abort_on_error=1:print_stacktrace=1";
+}
 
 int main(int argc, char** argv) {
   const std::string name = fs::path(argv[0]).filename().string();

@@ -1,6 +1,8 @@
 // Writes the JPEG files of the fuzz target "picture": each kind once, as small as it gets.
 //
 //   g++ -std=c++20 make_jpegs.cpp -ljpeg -o /tmp/make_jpegs && /tmp/make_jpegs corpus/picture
+#include <jpeglib.h>
+
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -8,8 +10,6 @@
 #include <fstream>
 #include <string>
 #include <vector>
-
-#include <jpeglib.h>
 
 namespace {
 

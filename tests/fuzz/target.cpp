@@ -46,7 +46,7 @@ void on_malloc(const volatile void*, std::size_t size) {
   if (bytes < 0 || now > limit.load(std::memory_order_relaxed)) {
     watching = false;
     give_up("expected at most " + std::to_string(limit) + " bytes of memory for this input, got a request for " +
-        std::to_string(size) + " beside " + std::to_string(now - bytes));
+            std::to_string(size) + " beside " + std::to_string(now - bytes));
   }
 }
 

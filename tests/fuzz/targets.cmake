@@ -17,8 +17,8 @@ set(HEDDLE_FUZZ_archive_packages LibArchive)
 set(HEDDLE_FUZZ_archive_libraries LibArchive::LibArchive)
 
 # What the example program reads with.
-set(HEDDLE_FUZZ_command_line ../../examples/cifar10/suggest.cpp)
-set(HEDDLE_FUZZ_run_config ../../examples/cifar10/run.cpp)
+set(HEDDLE_FUZZ_command_line ../../examples/cifar10/suggest.cpp ../../examples/cifar10/numbers.cpp)
+set(HEDDLE_FUZZ_run_config ../../examples/cifar10/config.cpp ../../examples/cifar10/run.cpp ../../examples/cifar10/numbers.cpp)
 
 function(heddle_fuzz_targets flags objects library)
   set(programs "")

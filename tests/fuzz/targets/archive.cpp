@@ -13,14 +13,15 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const fuzz::Input input(data, size, 160 << 20);
   constexpr std::uint64_t most_bytes = 1 << 20;
   constexpr std::size_t most_members = 20;
-  const bool whole =
-      fuzz::accepts([&] { download::unpack(folder.path() / "archive", unpacked, {.max_bytes = most_bytes, .max_members = most_members}); });
+  const bool whole = fuzz::accepts(
+      [&] { download::unpack(folder.path() / "archive", unpacked, {.max_bytes = most_bytes, .max_members = most_members}); });
   std::error_code none;
   fuzz::require(std::filesystem::exists(unpacked, none) == whole, "an archive is unpacked whole or not at all");
   if (whole) {
     std::uint64_t bytes = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(unpacked)) {
-      fuzz::require(!entry.is_symlink() && (entry.is_regular_file() || entry.is_directory()), "only files and folders are unpacked");
+      fuzz::require(!entry.is_symlink() && (entry.is_regular_file() || entry.is_directory()),
+                    "only files and folders are unpacked");
       if (entry.is_regular_file()) bytes += entry.file_size();
     }
     fuzz::require(bytes <= most_bytes, "files have no more bytes than the limit");

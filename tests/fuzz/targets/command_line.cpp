@@ -19,13 +19,15 @@ namespace {
 
 void parse(std::vector<std::string> words) {
   CLI::App app("Small networks for CIFAR-10, trained by heddle.", "cifar10");
+  app.set_version_flag("--version", "0", "Print the version and exit");
   app.require_subcommand(1);
   app.fallthrough();
   cifar10::add_console_options(app);
-  for (const auto add : {cifar10::add_train, cifar10::add_summary, cifar10::add_evaluate, cifar10::add_compare, cifar10::add_study,
-                         cifar10::add_predict, cifar10::add_gradcam, cifar10::add_lr_find, cifar10::add_interop})
+  for (const auto add :
+       {cifar10::add_train, cifar10::add_summary, cifar10::add_evaluate, cifar10::add_compare, cifar10::add_study,
+        cifar10::add_predict, cifar10::add_gradcam, cifar10::add_lr_find, cifar10::add_interop})
     add(app);
-  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) command->callback([] {});
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) command->callback([] {});
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
     app.parse(std::move(words));

@@ -1,9 +1,8 @@
 // metrics.csv of a run, or of two runs in two parts: the table, the page and the charts that are made of them.
-#include "heddle/report/metrics_csv.hpp"
-
 #include "heddle/report/canvas.hpp"
 #include "heddle/report/compare.hpp"
 #include "heddle/report/curves.hpp"
+#include "heddle/report/metrics_csv.hpp"
 #include "tests/fuzz/target.hpp"
 
 using namespace heddle;

@@ -1,6 +1,7 @@
-// config.json of a run that shall go on: its options, the recipe that they change, the schedule that follows.
+// config.json of a run that is resumed: its options, the recipe that they change, the schedule that follows.
 #include <CLI/CLI.hpp>
 
+#include "config.hpp"
 #include "model.hpp"
 #include "options.hpp"
 #include "run.hpp"

@@ -7,8 +7,9 @@
 using namespace heddle;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static nn::Sequential net(nn::Conv2d({.in_channels = 1, .out_channels = 2, .kernel_size = 3}), nn::BatchNorm2d({.num_features = 2}),
-                            nn::Flatten(), nn::Linear({.in_features = 8, .out_features = 2}));
+  static nn::Sequential net(nn::Conv2d({.in_channels = 1, .out_channels = 2, .kernel_size = 3}),
+                            nn::BatchNorm2d({.num_features = 2}), nn::Flatten(),
+                            nn::Linear({.in_features = 8, .out_features = 2}));
   const fuzz::Input input(data, size);
   fuzz::accepts([&] {
     const Safetensors content = read_safetensors(input.bytes(), "a file");
