@@ -268,3 +268,17 @@ TEST_CASE("Optimizers refuse settings and parameters that make no sense", "[opti
   REQUIRE_THROWS_WITH(sgd.lr(1), ContainsSubstring("group"));
   REQUIRE(sgd.num_groups() == 1);
 }
+
+// AdamW once took Adam's options: AdamW(p, {.lr = 3e-4}) had a decay of 0, AdamW(p) one of 0.01.
+TEST_CASE("AdamW decays whether or not other options are named", "[optim]") {
+  const auto after_a_step = [](auto make) {
+    Tensor p = parameter({1});
+    p.set_grad(tensor<double>({0}));
+    make(p).step();
+    return p.item();
+  };
+  REQUIRE(after_a_step([](const Tensor& p) { return AdamW({p}); }) == Approx(1 - 1e-3 * 0.01).epsilon(1e-12));
+  REQUIRE(after_a_step([](const Tensor& p) { return AdamW({p}, {.lr = 3e-4}); }) == Approx(1 - 3e-4 * 0.01).epsilon(1e-12));
+  REQUIRE(after_a_step([](const Tensor& p) { return AdamW({p}, {.weight_decay = 0}); }) == 1);
+  REQUIRE(after_a_step([](const Tensor& p) { return Adam({p}); }) == 1);
+}
