@@ -1,8 +1,6 @@
 // Writes the JPEG files of the fuzz target "picture": each kind once, as small as it gets.
 //
 //   g++ -std=c++20 make_jpegs.cpp -ljpeg -o /tmp/make_jpegs && /tmp/make_jpegs corpus/picture
-#include <jpeglib.h>
-
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +8,10 @@
 #include <fstream>
 #include <string>
 #include <vector>
+
+// clang-format off: it takes FILE and size_t from what stands before it.
+#include <jpeglib.h>
+// clang-format on
 
 namespace {
 
