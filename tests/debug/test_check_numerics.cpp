@@ -117,8 +117,9 @@ TEST_CASE("the first layer whose gradient is not finite is named") {
     CHECK_THAT(said, ContainsSubstring("[backward] expected finite gradients out of 2 (Root), op 'sqrt', got "));
     CHECK_THAT(said, ContainsSubstring("in the gradient [2, 3, 4, 4] of its input 0"));
   }
+  // Unwatched, the infinities end at the ReLU, whose gradient is 0 where it cut off, whatever comes from above.
   sum(net(x)).backward();
-  CHECK(!debug::all_finite(net.parameters()[0].grad()));
+  CHECK(debug::all_finite(net.parameters()[0].grad()));
 }
 
 TEST_CASE("a gradient that a hook spoils is not blamed on the layer it goes into") {
