@@ -148,7 +148,7 @@ TEST_CASE("a full disk is one error, and what was saved goes on when there is ro
   const std::string error = full.err();
   INFO(error);
   CHECK(error.find("File too large") != std::string::npos);
-  CHECK(error.find("Go on with: cifar10 train --resume " + place.string()) != std::string::npos);
+  CHECK(error.find("Go on with: " CIFAR10_PROGRAM " train --resume " + place.string()) != std::string::npos);
   CHECK(error.find("File too large") == error.rfind("File too large"));
   CHECK(train::load_checkpoint(place / "checkpoints" / "last.json").trainer.step == step);
 
