@@ -6,6 +6,7 @@
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/autograd/node.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/core/dispatch.hpp"
 #include "heddle/core/noted.hpp"
 #include "heddle/core/observe.hpp"
@@ -238,7 +239,7 @@ Tensor Tensor::detach() const {
   return view_of_memory(shape(), strides(), 0);
 }
 
-void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
+void Tensor::backward(const Tensor& gradient, bool retain_graph) const try {
   check(requires_grad(), "backward", "expected a tensor made from one that requires grad, got one without history");
   check(gradient.defined() || numel() == 1, "backward", "expected a tensor of one element, or a gradient, got shape {}",
         shape());
@@ -254,6 +255,8 @@ void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
   autograd::Engine engine;
   engine.send(meta->node ? autograd::Edge{meta->node, {}} : autograd::Edge{{}, meta}, std::move(seed));
   engine.run(retain_graph);
+} catch (const std::bad_alloc&) {
+  detail::out_of_memory("backward");
 }
 
 }  // namespace heddle

@@ -7,6 +7,7 @@
 #include "heddle/autograd/node.hpp"
 #include "heddle/autograd/trace.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/core/observe.hpp"
 
 namespace heddle {
@@ -70,7 +71,7 @@ bool needs_grad(const std::vector<Tensor>& inputs) {
   return grad_enabled && std::any_of(inputs.begin(), inputs.end(), takes_part);
 }
 
-Tensor record(std::string_view op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward) {
+Tensor record(std::string_view op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward) try {
   if (!needs_grad(inputs)) return output;
   auto node = std::make_shared<Node>();
   node->number = next_number.fetch_add(1, std::memory_order_relaxed);
@@ -96,6 +97,8 @@ Tensor record(std::string_view op, const std::vector<Tensor>& inputs, Tensor out
   meta.node = std::move(node);
   note(op, inputs, output);
   return output;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory(op, "what backward needs");
 }
 
 void Node::release() {

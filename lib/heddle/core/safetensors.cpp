@@ -7,6 +7,7 @@
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
 #include "heddle/base/json_memory.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/base/printable.hpp"
 #include "heddle/core/safetensors_header.hpp"
 
@@ -45,7 +46,7 @@ std::string header_of(const Safetensors& content, const std::filesystem::path& p
 
 }  // namespace
 
-void save_safetensors(const std::filesystem::path& path, const Safetensors& content) {
+void save_safetensors(const std::filesystem::path& path, const Safetensors& content) try {
   const std::string text = header_of(content, path);
   AtomicFile file(path);
   const std::uint64_t length = text.size();
@@ -58,6 +59,8 @@ void save_safetensors(const std::filesystem::path& path, const Safetensors& cont
     file.write(bytes.data(), bytes.size());
   }
   file.commit();
+} catch (const std::bad_alloc&) {
+  detail::out_of_memory("safetensors", path.native());
 }
 
 Safetensors read_safetensors(std::string_view file, const std::string& name) {
@@ -90,8 +93,10 @@ Safetensors read_safetensors(std::string_view file, const std::string& name) {
   return content;
 }
 
-Safetensors load_safetensors(const std::filesystem::path& path) {
+Safetensors load_safetensors(const std::filesystem::path& path) try {
   return read_safetensors(read_file(path), path.string());
+} catch (const std::bad_alloc&) {
+  detail::out_of_memory("safetensors", path.native());
 }
 
 }  // namespace heddle

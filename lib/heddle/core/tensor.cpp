@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/core/backend.hpp"
 #include "heddle/core/dispatch.hpp"
 #include "heddle/core/tensor_impl.hpp"
@@ -113,7 +114,7 @@ Tensor Tensor::view_of_memory(const Shape& shape, const Shape& strides, std::int
   return Tensor(std::move(impl));
 }
 
-Tensor empty(const Shape& shape, TensorOptions options) {
+Tensor empty(const Shape& shape, TensorOptions options) try {
   for (auto size : shape) check(size >= 0, "empty", "expected sizes of 0 or more, got {}", shape);
   auto impl = std::make_shared<detail::TensorImpl>();
   impl->shape = shape;
@@ -127,6 +128,8 @@ Tensor empty(const Shape& shape, TensorOptions options) {
     throw Error(strings::format("{}; it was for {} {}", error.what(), name_of(options.dtype), shape));
   }
   return Tensor(std::move(impl));
+} catch (const std::bad_alloc&) {
+  detail::out_of_memory("empty", "a tensor");
 }
 
 Tensor full(const Shape& shape, double value, TensorOptions options) {

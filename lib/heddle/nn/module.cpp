@@ -6,6 +6,7 @@
 
 #include "heddle/autograd/node.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/nn/blocks.hpp"
 #include "heddle/nn/layer_watch.hpp"
@@ -134,7 +135,11 @@ std::string Module::type_name() const {
 
 Tensor Module::guarded(const std::function<Tensor()>& f) const {
   try {
-    return f();
+    try {
+      return f();
+    } catch (const std::bad_alloc&) {
+      heddle::detail::out_of_memory("forward");
+    }
   } catch (const LayerError&) {
     throw;
   } catch (const Error& error) {
@@ -144,26 +149,32 @@ Tensor Module::guarded(const std::function<Tensor()>& f) const {
   }
 }
 
-NamedTensors Module::named_parameters() {
+NamedTensors Module::named_parameters() try {
   NamedTensors result;
   internal::walk_values(*this, internal::Ties::once, [&](const std::string& path, Tensor& t, bool trained) {
     if (trained) result.emplace_back(path, t);
   });
   return result;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("named_parameters");
 }
 
-NamedTensors Module::named_buffers() {
+NamedTensors Module::named_buffers() try {
   NamedTensors result;
   internal::walk_values(*this, internal::Ties::once, [&](const std::string& path, Tensor& t, bool trained) {
     if (!trained) result.emplace_back(path, t);
   });
   return result;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("named_buffers");
 }
 
-std::vector<Tensor> Module::parameters() {
+std::vector<Tensor> Module::parameters() try {
   std::vector<Tensor> result;
   for (auto& [name, t] : named_parameters()) result.push_back(t);
   return result;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("parameters");
 }
 
 std::int64_t Module::num_parameters() {
@@ -172,19 +183,23 @@ std::int64_t Module::num_parameters() {
   return total;
 }
 
-NamedModules Module::named_modules() {
+NamedModules Module::named_modules() try {
   NamedModules result;
   internal::walk_modules(*this, [&](const std::string& path, Module& m) { result.emplace_back(path, &m); });
   return result;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("named_modules");
 }
 
-NamedModules Module::named_children() {
+NamedModules Module::named_children() try {
   NamedModules result;
   internal::walk_own(*this, [&](std::string_view name, Module& m) {
     const bool met = std::any_of(result.begin(), result.end(), [&](const auto& other) { return other.second == &m; });
     if (!met) result.emplace_back(name, &m);
   });
   return result;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("named_children");
 }
 
 bool Module::training() const { return ModeGuard::mode_of(*this, training_); }

@@ -6,6 +6,7 @@
 
 #include "heddle/autograd/node.hpp"
 #include "heddle/base/check.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/nn/walk.hpp"
 
@@ -75,14 +76,16 @@ std::string LoadReport::str() const {
   return text;
 }
 
-NamedTensors Module::state_dict() {
+NamedTensors Module::state_dict() try {
   NamedTensors result;
   internal::walk_values(*this, internal::Ties::each_name,
                       [&](const std::string& path, Tensor& t, bool) { result.emplace_back(path, t.detach()); });
   return result;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("state_dict");
 }
 
-LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
+LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) try {
   std::unordered_map<std::string, const Tensor*> given;
   for (const auto& [name, t] : state) {
     check(t.defined(), "load_state_dict", "expected tensors, got an undefined one for {}", name);
@@ -122,6 +125,8 @@ LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
   stage(loads);
   for (auto& load : loads) load.mine.copy_(load.theirs);
   return report;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("load_state_dict");
 }
 
 // Everything is made first, which may fail, and then put in place, which cannot.

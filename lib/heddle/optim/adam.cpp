@@ -1,6 +1,7 @@
 #include "heddle/optim/adam.hpp"
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/optim/buckets.hpp"
 
@@ -73,7 +74,7 @@ kernels::AdamOptions kernel_options(const AdamOptions& o, bool decoupled, std::i
 }
 }  // namespace
 
-void AdamBase::step() {
+void AdamBase::step() try {
   const Scope scope("optimizer", name_);
   const bool recording = detail::step_phase() == detail::StepPhase::recording;  // then before_replay() counts
   for (std::size_t g = 0; g < groups_.size(); ++g) {
@@ -98,6 +99,8 @@ void AdamBase::step() {
       ++number;
     }
   }
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory(name_, "a step");
 }
 
 void AdamBase::before_replay() {

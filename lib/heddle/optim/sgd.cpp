@@ -1,6 +1,7 @@
 #include "heddle/optim/sgd.hpp"
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/core/observe.hpp"
 #include "heddle/optim/buckets.hpp"
 
@@ -60,7 +61,7 @@ kernels::SgdOptions kernel_options(const SGDOptions& o, bool first_step) {
 }
 }  // namespace
 
-void SGD::step() {
+void SGD::step() try {
   const Scope scope("optimizer", "SGD");
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const SGDOptions& o = options_[g];
@@ -81,6 +82,8 @@ void SGD::step() {
       ++number;
     }
   }
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("SGD.step");
 }
 
 void SGD::before_replay() {

@@ -5,6 +5,7 @@
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/base/out_of_memory.hpp"
 #include "heddle/train/checkpoint_files.hpp"
 
 namespace heddle::train {
@@ -77,7 +78,7 @@ bool add_mentioned(const std::string& text, std::set<std::string>& names) {
 }  // namespace
 
 Checkpoint make_checkpoint(nn::Module& net, const optim::Optimizer& optimizer, const optim::LRScheduler* schedule,
-                           const TrainerState& state, const Config& config) {
+                           const TrainerState& state, const Config& config) try {
   Checkpoint checkpoint{.model = net.state_dict(),
                         .optimizer = optimizer.state_dict(),
                         .trainer = state,
@@ -85,10 +86,12 @@ Checkpoint make_checkpoint(nn::Module& net, const optim::Optimizer& optimizer, c
                         .config = config};
   if (schedule) checkpoint.schedule = schedule->state_dict();
   return checkpoint;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("make_checkpoint");
 }
 
 void restore(const Checkpoint& checkpoint, nn::Module& net, optim::Optimizer& optimizer, optim::LRScheduler* schedule,
-             TrainerState& state) {
+             TrainerState& state) try {
   check(checkpoint.schedule.has_value() == (schedule != nullptr), where,
         "expected a training {} a schedule, as it was saved, got one {}", checkpoint.schedule ? "with" : "without",
         schedule ? "with" : "without");
@@ -97,6 +100,8 @@ void restore(const Checkpoint& checkpoint, nn::Module& net, optim::Optimizer& op
   if (schedule) schedule->load_state_dict(*checkpoint.schedule);
   state = checkpoint.trainer;
   default_generator().set_state(checkpoint.random);
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("restore");
 }
 
 void check_same(const Config& saved, const Config& now, const std::set<std::string>& free) {
@@ -115,7 +120,7 @@ void check_same(const Config& saved, const Config& now, const std::set<std::stri
         strings::join(differences, ", "));
 }
 
-Checkpoint load_checkpoint(const fs::path& sidecar) {
+Checkpoint load_checkpoint(const fs::path& sidecar) try {
   Checkpoint checkpoint;
   const fs::path folder = sidecar.has_parent_path() ? sidecar.parent_path() : fs::path(".");
   const auto [model, state] = detail::read_sidecar(read_file(sidecar), sidecar, checkpoint);
@@ -123,6 +128,8 @@ Checkpoint load_checkpoint(const fs::path& sidecar) {
   checkpoint.model = load_safetensors(folder / model.file).tensors;
   detail::take_state_tensors(load_safetensors(folder / state.file), folder / state.file, checkpoint);
   return checkpoint;
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("load_checkpoint", sidecar.native());
 }
 
 CheckpointFolder::CheckpointFolder(fs::path folder) : folder_(std::move(folder)) {
@@ -133,7 +140,7 @@ CheckpointFolder::CheckpointFolder(fs::path folder) : folder_(std::move(folder))
   sweep();
 }
 
-void CheckpointFolder::save(const Checkpoint& checkpoint, const std::vector<std::string>& names) {
+void CheckpointFolder::save(const Checkpoint& checkpoint, const std::vector<std::string>& names) try {
   NewFiles files(folder_, checkpoint.trainer.step);
   std::map<std::string, std::string> metadata = checkpoint.config;
   metadata["format"] = "pt";
@@ -146,6 +153,8 @@ void CheckpointFolder::save(const Checkpoint& checkpoint, const std::vector<std:
     files.keep = true;
   }
   sweep();
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("checkpoint", folder_.native());
 }
 
 bool CheckpointFolder::contains(const std::string& name) const {
@@ -156,7 +165,7 @@ Checkpoint CheckpointFolder::load(const std::string& name) const {
   return load_checkpoint(folder_ / (name + ".json"));
 }
 
-std::optional<FoundCheckpoint> CheckpointFolder::load_newest() const {
+std::optional<FoundCheckpoint> CheckpointFolder::load_newest() const try {
   struct Candidate {
     std::string name;
     std::int64_t step;
@@ -187,6 +196,8 @@ std::optional<FoundCheckpoint> CheckpointFolder::load_newest() const {
   }
   check(damaged.empty(), where, "expected one whole checkpoint in {}, got:\n{}", folder_.string(), strings::join(damaged, "\n"));
   return {};
+} catch (const std::bad_alloc&) {
+  heddle::detail::out_of_memory("checkpoint", folder_.native());
 }
 
 // Removes tensors that no sidecar belongs with. Other files that end in .json neither keep anything nor stop this; a damaged
