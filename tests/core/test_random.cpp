@@ -4,7 +4,6 @@
 #include <set>
 #include <thread>
 
-#include "heddle/base/isa.hpp"
 #include "heddle/heddle.hpp"
 #include "kernels/random/philox.hpp"
 #include "kernels/random/random.hpp"
@@ -174,26 +173,4 @@ TEST_CASE("work that is dealt to threads takes no thread's number", "[random]") 
   manual_seed(1);
   no_grad([&] { net(ones({128, 3, 32, 32})); });
   CHECK(on_a_thread() == first);
-}
-
-TEST_CASE("random numbers are the same bits on every instruction set", "[random]") {
-  using kernels::CpuTable, kernels::Isa, kernels::RandomKernels, kernels::Variant;
-  const auto check_all = []<class T>(T) {
-    const kernels::RandomKey key{.seed = 12345, .call = 6};
-    const auto drawn = [&](const RandomKernels<T>& table) {
-      std::vector<T> numbers(2000);
-      table.uniform({}, 1000, key, T(-0.19245), T(0.19245), numbers.data());
-      table.normal({}, 1000, key, T(0.1), T(0.7), numbers.data() + 1000);
-      return numbers;
-    };
-    const auto base = drawn(CpuTable<Isa::base, RandomKernels<T>>::get(Variant::fast));
-#if defined(__x86_64__)
-    if (kernels::best_isa() >= Isa::v3) CHECK(drawn(CpuTable<Isa::v3, RandomKernels<T>>::get(Variant::fast)) == base);
-    if (kernels::best_isa() >= Isa::v4) CHECK(drawn(CpuTable<Isa::v4, RandomKernels<T>>::get(Variant::fast)) == base);
-#else
-    CHECK(base.size() == 2000);
-#endif
-  };
-  check_all(float());
-  check_all(double());
 }
