@@ -72,12 +72,13 @@ const Options* live_options(std::vector<LiveSettings>& live, int group, std::siz
   return reinterpret_cast<const Options*>(found->memory.template data<std::uint8_t>());
 }
 
-/// Hands options_of(settings' group, their slots' step) to where recorded steps read them.
+/// Hands options_of(settings' group, their slots' step) to where recorded steps read them. No places are known before the step
+/// that is recorded has run: this is called ahead of it too.
 template <class F>
 void write_live_options(const std::vector<LiveSettings>& live, F options_of) {
   check(!live.empty(), "optimizer.before_replay", "expected a recorded step, got none: load_state_dict ends what was recorded");
   for (const auto& l : live) {
-    check(l.places == places_of(l.slots), "optimizer.before_replay",
+    check(l.places.empty() || l.places == places_of(l.slots), "optimizer.before_replay",
           "expected parameters that lie where they lay when the step was recorded, got ones that were moved since (Module::to)");
     const auto options = options_of(l);
     heddle::detail::upload_bytes(l.memory.device(), l.memory.template data<std::uint8_t>(), &options, sizeof options);
