@@ -6,7 +6,7 @@ set -euo pipefail
 symbols=$(nm --dynamic --defined-only --demangle "$1" | sed -E 's/^[0-9a-f]* +[A-Za-z] //')
 # By the functions' own names: arguments and results may well be named kernels::.
 hidden=$(echo "$symbols" | sed -E 's/\[abi:[a-z0-9]+\]//g; s/^(typeinfo name for|typeinfo for|vtable for|guard variable for) //; s/\(.*//' |
-  grep -E '^((void|bool|int|auto) )?(heddle::(kernels|simt)|fmt|nlohmann|CLI)::' | grep -v ' heddle::' || true)
+  grep -E '^((void|bool|int|auto) )?(heddle::(kernels|simt)|fmt|nlohmann|CLI)::' | grep -vE ' (heddle|std)::' || true)
 if [ -n "$hidden" ]; then
   echo "Exported, and should not be:"
   echo "$hidden" | head -n 20
