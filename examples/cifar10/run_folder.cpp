@@ -1,5 +1,7 @@
 #include "run_folder.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -60,8 +62,7 @@ RunFolder::RunFolder(const fs::path& named, const fs::path& base) : path_(named)
 
 RunFolder::~RunFolder() {
   lock_.reset();
-  std::error_code ignored;
-  if (made_ && fs::is_empty(path_, ignored)) fs::remove(path_, ignored);
+  if (made_) ::rmdir(path_.c_str());  // where it is empty
 }
 
 void RunFolder::make_room() const {

@@ -16,6 +16,7 @@
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file_target.hpp"
+#include "heddle/base/folder.hpp"
 
 namespace heddle {
 
@@ -79,10 +80,9 @@ void take_over(int descriptor, const struct stat& old) {
 }  // namespace
 
 void remove_abandoned(const fs::path& folder, const std::function<bool(const std::string& name)>& ours) {
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (const auto found = part_of(at->path().filename().string()); found && ours(found->name))
-      is_abandoned(at->path(), found->process);
+  int error = 0;
+  for (const auto& name : detail::names_in(folder, error))
+    if (const auto found = part_of(name); found && ours(found->name)) is_abandoned(folder / name, found->process);
 }
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {

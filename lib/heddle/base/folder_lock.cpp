@@ -24,10 +24,7 @@ std::string host_name() {
 }
 
 // "process 12 on host", as its holder wrote it.
-std::string holder_of(int descriptor) {
-  char text[400];
-  const ssize_t length = ::pread(descriptor, text, sizeof text, 0);
-  std::string_view line(text, length > 0 ? static_cast<std::size_t>(length) : 0);
+std::string holder_in(std::string_view line) {
   line = line.substr(0, line.find('\n'));
   return line.empty() ? "another process" : strings::printable(line);
 }
@@ -42,23 +39,28 @@ bool is_at(int descriptor, const std::filesystem::path& path) {
 
 }  // namespace
 
-FolderLock::FolderLock(std::filesystem::path folder) : folder_(std::move(folder)), process_(::getpid()) {
-  const auto path = folder_ / file_name;
+FolderLock::FolderLock(std::filesystem::path folder, std::filesystem::path file) noexcept
+    : folder_(std::move(folder)), file_(std::move(file)), process_(::getpid()) {}
+
+// What is thrown from here lets go: the other constructor has made the object.
+FolderLock::FolderLock(std::filesystem::path folder) : FolderLock(folder, folder / file_name) {
   for (;;) {
-    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    check(descriptor_ >= 0, where, "expected {} to be opened for writing, got: {}", path.string(), std::strerror(errno));
+    descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    check(descriptor_ >= 0, where, "expected {} to be opened for writing, got: {}", file_.string(), std::strerror(errno));
     int result;
     do result = ::flock(descriptor_, LOCK_EX | LOCK_NB);
     while (result != 0 && errno == EINTR);
     if (result != 0 && errno == EWOULDBLOCK) {
-      const std::string holder = holder_of(descriptor_);
-      ::close(descriptor_);
+      char text[400];
+      const ssize_t length = ::pread(descriptor_, text, sizeof text, 0);
+      ::close(std::exchange(descriptor_, -1));
+      const std::string holder = holder_in({text, length > 0 ? static_cast<std::size_t>(length) : 0});
       fail(where,
            strings::format("expected {} for this process alone, got one that is in use by {}", folder_.string(), holder));
     }
     holds_ = result == 0;
-    if (is_at(descriptor_, path)) break;
-    ::close(descriptor_);
+    if (is_at(descriptor_, file_)) break;
+    ::close(std::exchange(descriptor_, -1));
   }
   const std::string line = strings::format("process {} on {}\n", process_, host_name());
   // For people: on a full disk the lock is held without it.
@@ -67,14 +69,14 @@ FolderLock::FolderLock(std::filesystem::path folder) : folder_(std::move(folder)
 
 FolderLock::FolderLock(FolderLock&& other) noexcept
     : folder_(std::move(other.folder_)),
+      file_(std::move(other.file_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       process_(other.process_),
       holds_(other.holds_) {}
 
 FolderLock::~FolderLock() {
   if (descriptor_ < 0) return;
-  const auto path = folder_ / file_name;
-  if (process_ == ::getpid() && is_at(descriptor_, path)) ::unlink(path.c_str());
+  if (process_ == ::getpid() && is_at(descriptor_, file_)) ::unlink(file_.c_str());
   ::close(descriptor_);
 }
 

@@ -27,7 +27,9 @@ class FolderLock {
   bool holds() const { return holds_; }
 
  private:
-  std::filesystem::path folder_;
+  FolderLock(std::filesystem::path folder, std::filesystem::path file) noexcept;
+
+  std::filesystem::path folder_, file_;
   int descriptor_ = -1;
   int process_ = 0;  // a forked child leaves its parent's file where it is
   bool holds_ = false;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "heddle/base/check.hpp"
+#include "heddle/base/folder.hpp"
 #include "heddle/data/cifar.hpp"
 #include "heddle/download/descriptor.hpp"
 #include "heddle/download/fetch.hpp"
@@ -57,12 +58,11 @@ void take_away(const fs::path& path) {
 
 // What a program left that was killed while it unpacked.
 void remove_leftovers(const fs::path& folder) {
-  std::vector<fs::path> found;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (at->path().filename().string().starts_with(unpacking)) found.push_back(at->path());
-  check(!error, where, "expected to look into '{}', got: {}", folder.string(), error.message());
-  for (const auto& path : found) take_away(path);
+  int error = 0;
+  const auto names = detail::names_in(folder, error);
+  check(error == 0, where, "expected to look into '{}', got: {}", folder.string(), std::strerror(error));
+  for (const auto& name : names)
+    if (name.starts_with(unpacking)) take_away(folder / name);
 }
 
 }  // namespace

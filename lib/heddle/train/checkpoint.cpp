@@ -1,10 +1,13 @@
 #include "heddle/train/checkpoint.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <set>
 
 #include "heddle/base/check.hpp"
 #include "heddle/base/file.hpp"
+#include "heddle/base/folder.hpp"
 #include "heddle/base/out_of_memory.hpp"
 #include "heddle/train/checkpoint_files.hpp"
 
@@ -54,12 +57,12 @@ bool is_ours(std::string_view name) {
 }
 
 // Every regular *.json of a folder, by its name without the ending. What cannot be looked at is passed over.
-std::vector<fs::path> sidecars_in(const fs::path& folder) {
+std::vector<fs::path> sidecars_in(const fs::path& folder, int& error) {
   std::vector<fs::path> found;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+  for (const auto& name : heddle::detail::names_in(folder, error)) {
     std::error_code unknown;
-    if (at->path().extension() == ".json" && at->is_regular_file(unknown)) found.push_back(at->path());
+    const fs::path path = folder / name;
+    if (path.extension() == ".json" && fs::is_regular_file(path, unknown)) found.push_back(path);
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -135,7 +138,8 @@ Checkpoint load_checkpoint(const fs::path& sidecar) try {
 CheckpointFolder::CheckpointFolder(fs::path folder) : folder_(std::move(folder)) {
   std::error_code error;
   fs::create_directories(folder_, error);
-  check(fs::is_directory(folder_), where, "expected a folder {}, got: {}", folder_.string(), error ? error.message() : "a file");
+  check(fs::is_directory(folder_), where, "expected a folder {}, got: {}", folder_.string(),
+        error ? error.message() : "a file");
   lock_.emplace(folder_);
   sweep();
 }
@@ -172,7 +176,10 @@ std::optional<FoundCheckpoint> CheckpointFolder::load_newest() const try {
   };
   std::vector<Candidate> candidates;
   std::vector<std::string> damaged;
-  for (const auto& path : sidecars_in(folder_)) {
+  int unseen = 0;
+  const auto sidecars = sidecars_in(folder_, unseen);
+  check(unseen == 0 || unseen == ENOENT, where, "expected to look into {}, got: {}", folder_.string(), std::strerror(unseen));
+  for (const auto& path : sidecars) {
     const std::string text = read_file(path);
     if (!detail::is_sidecar(text)) continue;
     try {
@@ -194,7 +201,8 @@ std::optional<FoundCheckpoint> CheckpointFolder::load_newest() const try {
       damaged.push_back(error.what());
     }
   }
-  check(damaged.empty(), where, "expected one whole checkpoint in {}, got:\n{}", folder_.string(), strings::join(damaged, "\n"));
+  check(damaged.empty(), where, "expected one whole checkpoint in {}, got:\n{}", folder_.string(),
+        strings::join(damaged, "\n"));
   return {};
 } catch (const std::bad_alloc&) {
   heddle::detail::out_of_memory("checkpoint", folder_.native());
@@ -204,7 +212,10 @@ std::optional<FoundCheckpoint> CheckpointFolder::load_newest() const try {
 // sidecar keeps what it still names. Only a `last` or `best` of which nothing is left stops it, until it is saved again.
 void CheckpointFolder::sweep() const {
   std::set<std::string> needed;
-  for (const auto& path : sidecars_in(folder_)) {
+  int unseen = 0;
+  const auto sidecars = sidecars_in(folder_, unseen);
+  if (unseen) return;  // one that was not seen may need its tensors
+  for (const auto& path : sidecars) {
     const std::string name = path.stem().string();
     bool names_some = false;
     try {
@@ -214,14 +225,10 @@ void CheckpointFolder::sweep() const {
     }
     if (!names_some && (name == "last" || name == "best")) return;
   }
-  std::error_code error, ignored;
-  std::vector<fs::path> unneeded;
-  for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    if (is_tensors(name) && !needed.contains(name) && !at->is_directory(ignored)) unneeded.push_back(at->path());
-  }
-  if (error) return;
-  for (const auto& path : unneeded) fs::remove(path, ignored);
+  std::error_code ignored;
+  for (const auto& name : heddle::detail::names_in(folder_, unseen))
+    if (is_tensors(name) && !needed.contains(name) && !fs::is_directory(folder_ / name, ignored))
+      fs::remove(folder_ / name, ignored);
   remove_abandoned(folder_, is_ours);
 }
 

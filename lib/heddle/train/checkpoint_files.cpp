@@ -32,8 +32,11 @@ Json json_of(double value) {
 }
 double number_of(const Read& json) {
   const double infinity = std::numeric_limits<double>::infinity();
-  if (json == "nan") return std::numeric_limits<double>::quiet_NaN();
-  return json == "inf" ? infinity : json == "-inf" ? -infinity : json_as<double>(json, where, "a number");
+  // As a string: comparing the value itself makes a document of the text, and ends the program where there is no memory for it.
+  const std::string* const word = json.get_ptr<const std::string*>();
+  if (word && *word == "nan") return std::numeric_limits<double>::quiet_NaN();
+  if (word && *word == "inf") return infinity;
+  return word && *word == "-inf" ? -infinity : json_as<double>(json, where, "a number");
 }
 
 Json json_of(const std::vector<double>& values) {

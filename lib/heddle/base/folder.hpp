@@ -1,0 +1,14 @@
+// What a folder holds. Internal.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace heddle::detail {
+
+/// The names in a folder without "." and "..", in no order; `error` becomes 0, or errno of what went wrong, and then names may
+/// be missing. In place of std::filesystem's iterators: those of libstdc++ end the program where memory runs out in them.
+std::vector<std::string> names_in(const std::filesystem::path& folder, int& error);
+
+}  // namespace heddle::detail
