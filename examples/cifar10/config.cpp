@@ -7,6 +7,7 @@
 #include "console.hpp"
 #include "heddle/base/check.hpp"
 #include "heddle/base/json.hpp"
+#include "heddle/base/printable.hpp"
 #include "numbers.hpp"
 #include "report.hpp"
 #include "version.hpp"
@@ -184,8 +185,15 @@ std::optional<int> check_continues(train::Config saved, const train::Config& now
   saved["epochs"] = after;
   train::check_same(saved, now);
   const int begun = state.epoch + (state.batch > 0);
-  check(std::stoi(after) >= begun, "resume", "expected --epochs of {} or more, since so many were begun, got {}", begun, after);
-  return before == after ? std::nullopt : std::optional<int>(std::stoi(before));
+  const auto epochs = [](const std::string& text, const char* whose) {
+    const auto number = read_whole(text, ranges::epochs);
+    check(number.has_value(), "resume", "expected {} epochs to be {}, got '{}'", whose, ranges::epochs.str(),
+          strings::printable(text));
+    return static_cast<int>(*number);
+  };
+  const int wanted = epochs(after, "this run's");
+  check(wanted >= begun, "resume", "expected --epochs of {} or more, since so many were begun, got {}", begun, after);
+  return before == after ? std::nullopt : std::optional<int>(epochs(before, "the checkpoint's"));
 }
 
 report::Facts facts_of(const Json& config) {

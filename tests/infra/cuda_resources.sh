@@ -7,19 +7,10 @@
 #   tests/infra/cuda_resources.sh                     every family, for sm_90
 #   tests/infra/cuda_resources.sh conv gemm           these
 #   NVCC=/path/to/nvcc ARCH=sm_80 tests/infra/cuda_resources.sh
+#   tests/infra/cuda_resources.sh --built OBJECT...   what a build kept of these (keep_ptxas.sh), without compiling anew
 set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$project"
-families=("$@")
-[ $# -gt 0 ] || families=('*')
-files=()
-for family in "${families[@]}"; do
-  for file in kernels/$family/*_cuda.cu; do
-    [ "$file" = kernels/simt/runtime_cuda.cu ] || files+=("$file")
-  done
-done
-[ ${#files[@]} -gt 0 ] && [ -e "${files[0]}" ] || { echo "no kernels in ${families[*]}"; exit 1; }
-
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export NVCC=${NVCC:-nvcc} ARCH=${ARCH:-sm_90} work
@@ -29,7 +20,27 @@ compile() {
     -o "$work/$name.cubin" "$1" > "$work/$name.log" 2>&1 || { cat "$work/$name.log"; return 255; }
 }
 export -f compile
-printf '%s\n' "${files[@]}" | xargs -P "${JOBS:-2}" -I{} bash -c 'compile {}'
+
+if [ "${1:-}" = --built ]; then
+  ARCH="as built"
+  shift
+  for object in "$@"; do
+    case $object in
+      *_cuda.cu.o) cp "$object.ptxas" "$work/kernels_$(basename "$(dirname "$object")")_$(basename "$object").log" ;;
+    esac
+  done
+else
+  families=("$@")
+  [ ${#families[@]} -gt 0 ] || families=('*')
+  files=()
+  for family in "${families[@]}"; do
+    for file in kernels/$family/*_cuda.cu; do
+      [ "$file" = kernels/simt/runtime_cuda.cu ] || files+=("$file")
+    done
+  done
+  [ ${#files[@]} -gt 0 ] && [ -e "${files[0]}" ] || { echo "no kernels in ${families[*]}"; exit 1; }
+  printf '%s\n' "${files[@]}" | xargs -P "${JOBS:-2}" -I{} bash -c 'compile {}'
+fi
 
 hot=" conv depthwise gemm norm pool activation augment "
 
@@ -71,4 +82,5 @@ if [ -n "$bad" ]; then
   printf 'These kernels spill registers, or keep arrays in local memory:\n%s\n' "$bad"
   exit 1
 fi
+[ -s "$work/table" ] || { echo "expected ptxas's reports of kernels, found none"; exit 1; }
 echo "$(wc -l < "$work/table") kernels, and no hot one spills (shared memory is what is declared; launches ask for more)"

@@ -59,7 +59,7 @@ void take_away(const fs::path& path) {
 // What a program left that was killed while it unpacked.
 void remove_leftovers(const fs::path& folder) {
   int error = 0;
-  const auto names = detail::names_in(folder, error);
+  const auto names = heddle::detail::names_in(folder, error);
   check(error == 0, where, "expected to look into '{}', got: {}", folder.string(), std::strerror(error));
   for (const auto& name : names)
     if (name.starts_with(unpacking)) take_away(folder / name);
