@@ -5,6 +5,7 @@
 // beside their gradients in autograd/ and ops/.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -27,6 +28,7 @@ namespace heddle {
 namespace detail {
 struct TensorImpl;
 }
+struct ValuesAndIndices;
 
 /// Element type and place of a new tensor.
 struct TensorOptions {
@@ -100,6 +102,31 @@ class Tensor {
   /// Takes the values of `source` (any device, layout or type of the same shape), which may share memory with this.
   Tensor& copy_(const Tensor& source);
 
+  // --- arithmetic in place (ops/in_place) ---------------------------------------------------------------------
+  // Each writes to this tensor's memory and returns it; the other operand broadcasts to its shape. Recorded for differentiation
+  // where this tensor or the operand takes part in it, with the gradients of `x = x + other`. Error, with gradients enabled,
+  // for a leaf that requires grad; and where it is to be recorded while something else holds the memory (a view, the tensor
+  // it is a view of, or what an op keeps for its backward pass), which would see the numbers change and not the history.
+  /// x + alpha * other.
+  Tensor& add_(const Tensor& other, double alpha = 1);
+  Tensor& add_(double other);
+  /// x - alpha * other.
+  Tensor& sub_(const Tensor& other, double alpha = 1);
+  Tensor& sub_(double other);
+  Tensor& mul_(const Tensor& other);
+  Tensor& mul_(double other);
+  /// A true division: Error for integers.
+  Tensor& div_(const Tensor& other);
+  Tensor& div_(double other);
+  Tensor& operator+=(const Tensor& other) { return add_(other); }
+  Tensor& operator+=(double other) { return add_(other); }
+  Tensor& operator-=(const Tensor& other) { return sub_(other); }
+  Tensor& operator-=(double other) { return sub_(other); }
+  Tensor& operator*=(const Tensor& other) { return mul_(other); }
+  Tensor& operator*=(double other) { return mul_(other); }
+  Tensor& operator/=(const Tensor& other) { return div_(other); }
+  Tensor& operator/=(double other) { return div_(other); }
+
   // --- gradients (autograd/) ---------------------------------------------------------------------------------
   bool requires_grad() const;
   /// Marks a leaf as something to differentiate by. Error for a type without gradients, or a tensor that ops made.
@@ -141,6 +168,69 @@ class Tensor {
   /// To integers, numbers are truncated; what lies outside of their range becomes its nearest end, NaN becomes 0 (PyTorch leaves
   /// both to the processor).
   Tensor to(DType dtype) const;
+
+  // --- ops as members: ops/elementwise, activation, reduce, softmax, matmul ---------------------------------------
+  Tensor add(const Tensor& other) const;
+  Tensor add(double other) const;
+  Tensor sub(const Tensor& other) const;
+  Tensor sub(double other) const;
+  Tensor mul(const Tensor& other) const;
+  Tensor mul(double other) const;
+  Tensor div(const Tensor& other) const;
+  Tensor div(double other) const;
+  Tensor pow(const Tensor& exponent) const;
+  Tensor pow(double exponent) const;
+  Tensor maximum(const Tensor& other) const;
+  Tensor minimum(const Tensor& other) const;
+  Tensor eq(const Tensor& other) const;
+  Tensor eq(double other) const;
+  Tensor ne(const Tensor& other) const;
+  Tensor ne(double other) const;
+  Tensor lt(const Tensor& other) const;
+  Tensor lt(double other) const;
+  Tensor le(const Tensor& other) const;
+  Tensor le(double other) const;
+  Tensor gt(const Tensor& other) const;
+  Tensor gt(double other) const;
+  Tensor ge(const Tensor& other) const;
+  Tensor ge(double other) const;
+  Tensor neg() const;
+  Tensor exp() const;
+  Tensor log() const;
+  Tensor sqrt() const;
+  Tensor rsqrt() const;
+  Tensor abs() const;
+  Tensor sign() const;
+  Tensor square() const;
+  Tensor reciprocal() const;
+  Tensor sin() const;
+  Tensor cos() const;
+  Tensor clamp(double low, double high) const;
+  Tensor relu() const;
+  Tensor sigmoid() const;
+  Tensor tanh() const;
+  Tensor softmax(int dim) const;
+  Tensor log_softmax(int dim) const;
+  Tensor matmul(const Tensor& other) const;
+  /// Over the dimensions listed ({1}, {0, -1}), or one, or all.
+  Tensor sum(const Shape& dims = {}, bool keepdim = false) const;
+  Tensor mean(const Shape& dims = {}, bool keepdim = false) const;
+  template <std::integral Dim> Tensor sum(Dim dim, bool keepdim = false) const {
+    return sum(Shape{static_cast<std::int64_t>(dim)}, keepdim);
+  }
+  template <std::integral Dim> Tensor mean(Dim dim, bool keepdim = false) const {
+    return mean(Shape{static_cast<std::int64_t>(dim)}, keepdim);
+  }
+  Tensor var(const Shape& dims = {}, int correction = 1, bool keepdim = false) const;
+  Tensor std(const Shape& dims = {}, int correction = 1, bool keepdim = false) const;
+  Tensor norm(const Shape& dims = {}, bool keepdim = false) const;
+  /// Of all elements, or along one dimension (struct in ops/reduce.hpp).
+  Tensor max() const;
+  Tensor min() const;
+  ValuesAndIndices max(int dim, bool keepdim = false) const;
+  ValuesAndIndices min(int dim, bool keepdim = false) const;
+  Tensor argmax() const;
+  Tensor argmax(int dim, bool keepdim = false) const;
 
   /// For the library: a view of this tensor's memory, and the implementation behind a handle.
   Tensor view_of_memory(const Shape& shape, const Shape& strides, std::int64_t offset) const;

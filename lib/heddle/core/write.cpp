@@ -97,6 +97,10 @@ void detail::begin_write(const Tensor& target, std::string_view op) {
          strings::format("expected a tensor without gradient to write to, got {} of shape {}: a write in place is not recorded "
                          "for backward. Write under NoGradGuard or no_grad(), or to detach()",
                          what, target.shape()));
+  begin_recorded_write(target, op);
+}
+
+void detail::begin_recorded_write(const Tensor& target, std::string_view op) {
   if (!target.is_contiguous())
     check(!overlaps_itself(target.shape(), target.strides()), op,
           "expected a tensor whose elements each have memory of their own to write to, got shape {} with strides {}, where "

@@ -1,6 +1,7 @@
 // What ops share: checks on their operands, dense copies, and the pieces of autograd they record themselves with. Internal.
 #pragma once
 
+#include <cmath>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -88,6 +89,17 @@ inline void check_operand(std::string_view where, std::string_view name, const T
   check(operand.shape() == shape, where, "expected a {} of shape {} for an input {}, got {}", name, shape, x.shape(),
         operand.shape());
   check_parameter(where, name, operand, x);
+}
+
+inline void check_floating(std::string_view where, const Tensor& x) {
+  check(is_floating_point(x.dtype()), where, "expected float32 or float64, got {}", heddle::name_of(x.dtype()));
+}
+/// Error unless s can stand beside x: a whole number of 64 bits beside integers.
+inline void check_number(std::string_view where, const Tensor& x, double s) {
+  if (is_floating_point(x.dtype())) return;
+  check(s == std::trunc(s), where, "expected a whole number beside a tensor of {}, got {:.6g}", heddle::name_of(x.dtype()), s);
+  check(s >= -0x1p63 && s < 0x1p63, where, "expected a number of 64 bits beside a tensor of {}, got {:.6g}",
+        heddle::name_of(x.dtype()), s);
 }
 
 /// A size as the kernels' shapes hold it; Error where it does not fit.

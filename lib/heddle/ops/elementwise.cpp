@@ -2,8 +2,6 @@
 // repeated along.
 #include "heddle/ops/elementwise.hpp"
 
-#include <cmath>
-
 #include "heddle/autograd/trace.hpp"
 #include "heddle/core/layout.hpp"
 #include "heddle/ops/common.hpp"
@@ -57,13 +55,6 @@ Tensor compare(std::string_view where, Compare op, const Tensor& a, const Tensor
   });
 }
 
-void check_number(std::string_view where, const Tensor& x, double s) {
-  if (is_floating_point(x.dtype())) return;
-  check(s == std::trunc(s), where, "expected a whole number beside a tensor of {}, got {:.6g}", heddle::name_of(x.dtype()), s);
-  check(s >= -0x1p63 && s < 0x1p63, where, "expected a number of 64 bits beside a tensor of {}, got {:.6g}",
-        heddle::name_of(x.dtype()), s);
-}
-
 Tensor scalar(std::string_view where, Scalar op, const Tensor& x, double s) {
   check_number(where, x, s);
   if (x.dtype() == bfloat16) return scalar(where, op, widened(x), s).to(bfloat16);
@@ -86,10 +77,6 @@ Tensor number(std::string_view where, double s, const Tensor& like) {
 // What a trace says where one operand is a number: which one, and whether it stands on the left.
 autograd::Attributes scalar_attributes(double s, bool on_the_left = false) {
   return {{"number", s}, {"number_on_the_left", on_the_left}};
-}
-
-void check_floating(std::string_view where, const Tensor& x) {
-  check(is_floating_point(x.dtype()), where, "expected float32 or float64, got {}", heddle::name_of(x.dtype()));
 }
 
 }  // namespace

@@ -1,0 +1,170 @@
+// Ops under the names that Tensor has as members: each is the function of that name.
+#include "heddle/ops/activation.hpp"
+#include "heddle/ops/elementwise.hpp"
+#include "heddle/ops/matmul.hpp"
+#include "heddle/ops/reduce.hpp"
+#include "heddle/ops/softmax.hpp"
+
+namespace heddle {
+
+Tensor Tensor::add(const Tensor& other) const {
+  return heddle::add(*this, other);
+}
+Tensor Tensor::add(double other) const {
+  return heddle::add(*this, other);
+}
+Tensor Tensor::sub(const Tensor& other) const {
+  return heddle::sub(*this, other);
+}
+Tensor Tensor::sub(double other) const {
+  return heddle::sub(*this, other);
+}
+Tensor Tensor::mul(const Tensor& other) const {
+  return heddle::mul(*this, other);
+}
+Tensor Tensor::mul(double other) const {
+  return heddle::mul(*this, other);
+}
+Tensor Tensor::div(const Tensor& other) const {
+  return heddle::div(*this, other);
+}
+Tensor Tensor::div(double other) const {
+  return heddle::div(*this, other);
+}
+Tensor Tensor::pow(const Tensor& exponent) const {
+  return heddle::pow(*this, exponent);
+}
+Tensor Tensor::pow(double exponent) const {
+  return heddle::pow(*this, exponent);
+}
+Tensor Tensor::eq(const Tensor& other) const {
+  return heddle::eq(*this, other);
+}
+Tensor Tensor::eq(double other) const {
+  return heddle::eq(*this, other);
+}
+Tensor Tensor::ne(const Tensor& other) const {
+  return heddle::ne(*this, other);
+}
+Tensor Tensor::ne(double other) const {
+  return heddle::ne(*this, other);
+}
+Tensor Tensor::lt(const Tensor& other) const {
+  return heddle::lt(*this, other);
+}
+Tensor Tensor::lt(double other) const {
+  return heddle::lt(*this, other);
+}
+Tensor Tensor::le(const Tensor& other) const {
+  return heddle::le(*this, other);
+}
+Tensor Tensor::le(double other) const {
+  return heddle::le(*this, other);
+}
+Tensor Tensor::gt(const Tensor& other) const {
+  return heddle::gt(*this, other);
+}
+Tensor Tensor::gt(double other) const {
+  return heddle::gt(*this, other);
+}
+Tensor Tensor::ge(const Tensor& other) const {
+  return heddle::ge(*this, other);
+}
+Tensor Tensor::ge(double other) const {
+  return heddle::ge(*this, other);
+}
+Tensor Tensor::maximum(const Tensor& other) const {
+  return heddle::maximum(*this, other);
+}
+Tensor Tensor::minimum(const Tensor& other) const {
+  return heddle::minimum(*this, other);
+}
+Tensor Tensor::neg() const {
+  return heddle::neg(*this);
+}
+Tensor Tensor::exp() const {
+  return heddle::exp(*this);
+}
+Tensor Tensor::log() const {
+  return heddle::log(*this);
+}
+Tensor Tensor::sqrt() const {
+  return heddle::sqrt(*this);
+}
+Tensor Tensor::rsqrt() const {
+  return heddle::rsqrt(*this);
+}
+Tensor Tensor::abs() const {
+  return heddle::abs(*this);
+}
+Tensor Tensor::sign() const {
+  return heddle::sign(*this);
+}
+Tensor Tensor::square() const {
+  return heddle::square(*this);
+}
+Tensor Tensor::reciprocal() const {
+  return heddle::reciprocal(*this);
+}
+Tensor Tensor::sin() const {
+  return heddle::sin(*this);
+}
+Tensor Tensor::cos() const {
+  return heddle::cos(*this);
+}
+Tensor Tensor::clamp(double low, double high) const {
+  return heddle::clamp(*this, low, high);
+}
+Tensor Tensor::relu() const {
+  return heddle::relu(*this);
+}
+Tensor Tensor::sigmoid() const {
+  return heddle::sigmoid(*this);
+}
+Tensor Tensor::tanh() const {
+  return heddle::tanh(*this);
+}
+Tensor Tensor::softmax(int dim) const {
+  return heddle::softmax(*this, dim);
+}
+Tensor Tensor::log_softmax(int dim) const {
+  return heddle::log_softmax(*this, dim);
+}
+Tensor Tensor::matmul(const Tensor& other) const {
+  return heddle::matmul(*this, other);
+}
+Tensor Tensor::sum(const Shape& dims, bool keepdim) const {
+  return heddle::sum(*this, dims, keepdim);
+}
+Tensor Tensor::mean(const Shape& dims, bool keepdim) const {
+  return heddle::mean(*this, dims, keepdim);
+}
+Tensor Tensor::var(const Shape& dims, int correction, bool keepdim) const {
+  return heddle::var(*this, dims, correction, keepdim);
+}
+Tensor Tensor::std(const Shape& dims, int correction, bool keepdim) const {
+  return heddle::std(*this, dims, correction, keepdim);
+}
+Tensor Tensor::norm(const Shape& dims, bool keepdim) const {
+  return heddle::norm(*this, dims, keepdim);
+}
+Tensor Tensor::max() const {
+  return heddle::max(*this);
+}
+ValuesAndIndices Tensor::max(int dim, bool keepdim) const {
+  return heddle::max(*this, dim, keepdim);
+}
+Tensor Tensor::min() const {
+  return heddle::min(*this);
+}
+ValuesAndIndices Tensor::min(int dim, bool keepdim) const {
+  return heddle::min(*this, dim, keepdim);
+}
+Tensor Tensor::argmax() const {
+  return heddle::argmax(*this);
+}
+Tensor Tensor::argmax(int dim, bool keepdim) const {
+  return heddle::argmax(*this, dim, keepdim);
+}
+
+}  // namespace heddle
