@@ -158,6 +158,25 @@ Tensor arange(double start, double end, double step, TensorOptions options) {
   return result;
 }
 
+Tensor linspace(double start, double end, std::int64_t steps, TensorOptions options) {
+  constexpr auto where = "linspace";
+  check(std::isfinite(start) && std::isfinite(end), where, "expected finite bounds, got {:.6g} and {:.6g}", start, end);
+  check(steps >= 0, where, "expected a number of steps of 0 or more, got {}", steps);
+  Tensor result = empty({steps}, options);
+  const auto count = [&](std::int64_t from, std::int64_t n, double first, double step) {
+    const Tensor part = result.view_of_memory({n}, {1}, from);
+    if (n) kernels_for<MemoryKernels>(options.device).arange(stream_of(result), options.dtype, n, first, step, part.raw_data());
+  };
+  if (steps <= 1) {
+    count(0, steps, start, 0);
+    return result;
+  }
+  const double step = (end - start) / static_cast<double>(steps - 1);
+  count(0, steps - 1, start, step);
+  count(steps - 1, 1, end, 0);  // to the bit
+  return result;
+}
+
 Tensor eye(std::int64_t n, TensorOptions options) {
   check(n >= 0, "eye", "expected a size of 0 or more, got {}", n);
   Tensor result = zeros({n, n}, options);

@@ -9,10 +9,10 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <initializer_list>
 #include <iosfwd>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -29,6 +29,9 @@ namespace detail {
 struct TensorImpl;
 }
 struct ValuesAndIndices;
+namespace indexing {
+class TensorIndex;
+}
 
 /// Element type and place of a new tensor.
 struct TensorOptions {
@@ -162,6 +165,15 @@ class Tensor {
   Tensor unsqueeze(int dim) const;
   /// Repeats dimensions of size 1 (and new leading ones) without copying; -1 keeps a dimension's size.
   Tensor expand(const Shape& shape) const;
+  /// x[i]: one index of the first dimension, as a view; or what a tensor names, as index({tensor}).
+  Tensor operator[](std::int64_t index) const;
+  Tensor operator[](const Tensor& index) const;
+  /// Numbers, slices, None, an ellipsis and tensors at once: see ops/indexing.hpp.
+  Tensor index(std::initializer_list<indexing::TensorIndex> indices) const;
+  /// Writes to what index() names; not recorded, like copy_. Of several values for one element the last is left or, with
+  /// accumulate, all are added, in order.
+  Tensor& index_put_(std::initializer_list<indexing::TensorIndex> indices, const Tensor& values, bool accumulate = false);
+  Tensor& index_put_(std::initializer_list<indexing::TensorIndex> indices, double value);
   Tensor contiguous() const;
   Tensor clone() const;
   Tensor to(Device device) const;
@@ -169,7 +181,7 @@ class Tensor {
   /// both to the processor).
   Tensor to(DType dtype) const;
 
-  // --- ops as members: ops/elementwise, activation, reduce, softmax, matmul ---------------------------------------
+  // --- ops as members: ops/elementwise, activation, reduce, select, index, rearrange, ... ---------------------------
   Tensor add(const Tensor& other) const;
   Tensor add(double other) const;
   Tensor sub(const Tensor& other) const;
@@ -224,6 +236,9 @@ class Tensor {
   Tensor var(const Shape& dims = {}, int correction = 1, bool keepdim = false) const;
   Tensor std(const Shape& dims = {}, int correction = 1, bool keepdim = false) const;
   Tensor norm(const Shape& dims = {}, bool keepdim = false) const;
+  template <class P> requires std::is_arithmetic_v<P> Tensor norm(P p, const Shape& dims = {}, bool keepdim = false) const {
+    return norm_of_order(static_cast<double>(p), dims, keepdim);
+  }
   /// Of all elements, or along one dimension (struct in ops/reduce.hpp).
   Tensor max() const;
   Tensor min() const;
@@ -231,6 +246,29 @@ class Tensor {
   ValuesAndIndices min(int dim, bool keepdim = false) const;
   Tensor argmax() const;
   Tensor argmax(int dim, bool keepdim = false) const;
+  ValuesAndIndices sort(int dim = -1, bool descending = false) const;
+  Tensor argsort(int dim = -1, bool descending = false) const;
+  ValuesAndIndices topk(std::int64_t k, int dim = -1, bool largest = true, bool sorted = true) const;
+  Tensor argmin() const;
+  Tensor argmin(int dim, bool keepdim = false) const;
+  Tensor prod() const;
+  Tensor prod(int dim, bool keepdim = false) const;
+  Tensor logsumexp(const Shape& dims, bool keepdim = false) const;
+  Tensor cumsum(int dim) const;
+  Tensor masked_fill(const Tensor& mask, double value) const;
+  Tensor isnan() const;
+  Tensor isinf() const;
+  Tensor isfinite() const;
+  Tensor tril(std::int64_t diagonal = 0) const;
+  Tensor triu(std::int64_t diagonal = 0) const;
+  Tensor gather(int dim, const Tensor& index) const;
+  Tensor index_select(int dim, const Tensor& index) const;
+  Tensor take_along_dim(const Tensor& index, int dim) const;
+  Tensor scatter_add(int dim, const Tensor& index, const Tensor& src) const;
+  std::vector<Tensor> split(std::int64_t split_size, int dim = 0) const;
+  std::vector<Tensor> chunk(std::int64_t chunks, int dim = 0) const;
+  Tensor flip(const Shape& dims) const;
+  Tensor roll(const Shape& shifts, const Shape& dims = {}) const;
 
   /// For the library: a view of this tensor's memory, and the implementation behind a handle.
   Tensor view_of_memory(const Shape& shape, const Shape& strides, std::int64_t offset) const;
@@ -240,6 +278,7 @@ class Tensor {
  private:
   void require_dtype(DType expected) const;
   [[noreturn]] void refuse_vector() const;
+  Tensor norm_of_order(double p, const Shape& dims, bool keepdim) const;
   double item_as_double() const;
   std::int64_t item_as_integer(std::int64_t low, std::int64_t high) const;
   detail::TensorImpl& get() const;
@@ -249,32 +288,7 @@ class Tensor {
 
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
-/// New tensors. empty() leaves the elements undefined. Error for negative sizes, and for more bytes than there is memory.
-Tensor empty(const Shape& shape, TensorOptions options = {});
-Tensor empty_like(const Tensor& other);
-Tensor full(const Shape& shape, double value, TensorOptions options = {});
-Tensor zeros(const Shape& shape, TensorOptions options = {});
-Tensor ones(const Shape& shape, TensorOptions options = {});
-Tensor zeros_like(const Tensor& other);
-Tensor ones_like(const Tensor& other);
-/// start, start + step, ... before end; none where step leads away from end. Error unless all are finite.
-Tensor arange(double start, double end, double step = 1, TensorOptions options = {});
-Tensor eye(std::int64_t n, TensorOptions options = {});
-/// A copy of numel elements at `memory`, in row-major order.
-Tensor from_memory(const void* memory, const Shape& shape, TensorOptions options = {});
-/// A copy of `values`, of their type; without a shape, of one dimension. Error when the shape has another number of elements.
-template <class T> Tensor tensor(const std::vector<T>& values, std::optional<Shape> shape = {}, Device device = cpu);
-
-namespace detail {
-void check_count(std::size_t count, const Shape& shape);
-}
-
-template <class T> Tensor tensor(const std::vector<T>& values, std::optional<Shape> shape, Device device) {
-  static_assert(is_element<T>, "elements are float, double, std::int64_t, std::uint8_t or heddle::BFloat16");
-  const Shape full_shape = shape.value_or(Shape{static_cast<std::int64_t>(values.size())});
-  detail::check_count(values.size(), full_shape);
-  return from_memory(values.data(), full_shape, {dtype_of<T>, device});
-}
-
 }  // namespace heddle
 HD_API_END
+
+#include "heddle/core/create.hpp"

@@ -1,9 +1,14 @@
 // Ops under the names that Tensor has as members: each is the function of that name.
 #include "heddle/ops/activation.hpp"
 #include "heddle/ops/elementwise.hpp"
+#include "heddle/ops/index.hpp"
 #include "heddle/ops/matmul.hpp"
+#include "heddle/ops/rearrange.hpp"
 #include "heddle/ops/reduce.hpp"
+#include "heddle/ops/scan.hpp"
+#include "heddle/ops/select.hpp"
 #include "heddle/ops/softmax.hpp"
+#include "heddle/ops/sort.hpp"
 
 namespace heddle {
 
@@ -148,6 +153,9 @@ Tensor Tensor::std(const Shape& dims, int correction, bool keepdim) const {
 Tensor Tensor::norm(const Shape& dims, bool keepdim) const {
   return heddle::norm(*this, dims, keepdim);
 }
+Tensor Tensor::norm_of_order(double p, const Shape& dims, bool keepdim) const {
+  return heddle::vector_norm(*this, p, dims, keepdim);
+}
 Tensor Tensor::max() const {
   return heddle::max(*this);
 }
@@ -165,6 +173,75 @@ Tensor Tensor::argmax() const {
 }
 Tensor Tensor::argmax(int dim, bool keepdim) const {
   return heddle::argmax(*this, dim, keepdim);
+}
+Tensor Tensor::argmin() const {
+  return heddle::argmin(*this);
+}
+Tensor Tensor::argmin(int dim, bool keepdim) const {
+  return heddle::argmin(*this, dim, keepdim);
+}
+Tensor Tensor::prod() const {
+  return heddle::prod(*this);
+}
+Tensor Tensor::prod(int dim, bool keepdim) const {
+  return heddle::prod(*this, dim, keepdim);
+}
+Tensor Tensor::logsumexp(const Shape& dims, bool keepdim) const {
+  return heddle::logsumexp(*this, dims, keepdim);
+}
+Tensor Tensor::cumsum(int dim) const {
+  return heddle::cumsum(*this, dim);
+}
+Tensor Tensor::masked_fill(const Tensor& mask, double value) const {
+  return heddle::masked_fill(*this, mask, value);
+}
+Tensor Tensor::isnan() const {
+  return heddle::isnan(*this);
+}
+Tensor Tensor::isinf() const {
+  return heddle::isinf(*this);
+}
+Tensor Tensor::isfinite() const {
+  return heddle::isfinite(*this);
+}
+Tensor Tensor::tril(std::int64_t diagonal) const {
+  return heddle::tril(*this, diagonal);
+}
+Tensor Tensor::triu(std::int64_t diagonal) const {
+  return heddle::triu(*this, diagonal);
+}
+Tensor Tensor::gather(int dim, const Tensor& index) const {
+  return heddle::gather(*this, dim, index);
+}
+Tensor Tensor::index_select(int dim, const Tensor& index) const {
+  return heddle::index_select(*this, dim, index);
+}
+Tensor Tensor::take_along_dim(const Tensor& index, int dim) const {
+  return heddle::take_along_dim(*this, index, dim);
+}
+Tensor Tensor::scatter_add(int dim, const Tensor& index, const Tensor& src) const {
+  return heddle::scatter_add(*this, dim, index, src);
+}
+std::vector<Tensor> Tensor::split(std::int64_t split_size, int dim) const {
+  return heddle::split(*this, split_size, dim);
+}
+std::vector<Tensor> Tensor::chunk(std::int64_t chunks, int dim) const {
+  return heddle::chunk(*this, chunks, dim);
+}
+Tensor Tensor::flip(const Shape& dims) const {
+  return heddle::flip(*this, dims);
+}
+Tensor Tensor::roll(const Shape& shifts, const Shape& dims) const {
+  return heddle::roll(*this, shifts, dims);
+}
+ValuesAndIndices Tensor::sort(int dim, bool descending) const {
+  return heddle::sort(*this, dim, descending);
+}
+Tensor Tensor::argsort(int dim, bool descending) const {
+  return heddle::argsort(*this, dim, descending);
+}
+ValuesAndIndices Tensor::topk(std::int64_t k, int dim, bool largest, bool sorted) const {
+  return heddle::topk(*this, k, dim, largest, sorted);
 }
 
 }  // namespace heddle

@@ -138,27 +138,17 @@ Tensor std(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
   return sqrt(var(x, dims, correction, keepdim));
 }
 
-Tensor norm(const Tensor& x, const Shape& dims, bool keepdim) {
-  check(is_floating_point(x.dtype()), "norm", "expected float32 or float64, got {}", heddle::name_of(x.dtype()));
-  const Marks marks = marks_of("norm", dims, x.dim());
-  const Shape kept = reduced_shape(x.shape(), marks, true);
-  Tensor y = no_grad([&] { return sqrt(sum(square(x), dims, keepdim)); });
-  if (!needs_grad({x})) return y;
-  return record("norm", {x}, y, [kept, x = Saved(x), y = Saved(y)](const Tensor& dy, const Needs&) -> Grads {
-    const Tensor& length = y.get("norm");
-    return {x.get("norm") * reshaped(dy / (length + eq(length, 0.0)), kept)};
-  });
-}
-
 namespace {
 
-Tensor extreme(const char* where, Reduce op, const Tensor& x) {
-  const Tensor y = reshaped(reduce(where, op, x, marks_of(where, {}, x.dim())), {});
+Tensor extreme(const char* where, Reduce op, const Tensor& x, const Shape& dims = {}, bool keepdim = false) {
+  const Marks marks = marks_of(where, dims, x.dim());
+  const Shape kept = reduced_shape(x.shape(), marks, true);
+  const Tensor y = reshaped(reduce(where, op, x, marks), reduced_shape(x.shape(), marks, keepdim));
   if (!needs_grad({x})) return y;
-  return record(where, {x}, y, [where, x = Saved(x), y = Saved(y)](const Tensor& dy, const Needs&) -> Grads {
+  return record(where, {x}, y, [=, x = Saved(x), y = Saved(y)](const Tensor& dy, const Needs&) -> Grads {
     // NaN equals nothing; where one is the result, all of them are winners.
-    const Tensor winners = eq(x.get(where), y.get(where)) + ne(x.get(where), x.get(where));
-    return {winners * (dy / sum(winners))};
+    const Tensor winners = eq(x.get(where), reshaped(y.get(where), kept)) + ne(x.get(where), x.get(where));
+    return {winners * (reshaped(dy, kept) / sum(winners, dims, true))};
   });
 }
 
@@ -190,11 +180,14 @@ Shape without(Shape shape, int dim) {
   return shape;
 }
 
+// The other way round, smallest first: -1 - x of integers, since the smallest has no negative.
+Tensor reversed(const Tensor& x) {
+  return no_grad([&] { return is_floating_point(x.dtype()) ? neg(x) : sub(-1.0, x); });
+}
+
 ValuesAndIndices extreme_along(const char* where, Reduce op, const Tensor& x, int dim, bool keepdim) {
   dim = normalize_dim(dim, x.dim(), where);
-  // The other way round, smallest first: -1 - x of integers, since the smallest has no negative.
-  const auto reversed = [&] { return no_grad([&] { return is_floating_point(x.dtype()) ? neg(x) : sub(-1.0, x); }); };
-  const Tensor index = first_maximum(where, op == Reduce::max ? x : reversed(), dim);
+  const Tensor index = first_maximum(where, op == Reduce::max ? x : reversed(x), dim);
   Marks marks{};
   marks[static_cast<std::size_t>(dim)] = true;
   const Shape kept = index.shape(), shape = keepdim ? kept : without(kept, dim);
@@ -221,6 +214,12 @@ Tensor max(const Tensor& x) {
 Tensor min(const Tensor& x) {
   return extreme("min", Reduce::min, x);
 }
+Tensor amax(const Tensor& x, const Shape& dims, bool keepdim) {
+  return extreme("amax", Reduce::max, x, dims, keepdim);
+}
+Tensor amin(const Tensor& x, const Shape& dims, bool keepdim) {
+  return extreme("amin", Reduce::min, x, dims, keepdim);
+}
 ValuesAndIndices max(const Tensor& x, int dim, bool keepdim) {
   return extreme_along("max", Reduce::max, x, dim, keepdim);
 }
@@ -228,16 +227,33 @@ ValuesAndIndices min(const Tensor& x, int dim, bool keepdim) {
   return extreme_along("min", Reduce::min, x, dim, keepdim);
 }
 
-Tensor argmax(const Tensor& x, int dim, bool keepdim) {
-  dim = normalize_dim(dim, x.dim(), "argmax");
-  const Tensor index = first_maximum("argmax", x, dim);
+namespace {
+
+Tensor place_along(std::string_view where, const Tensor& x, int dim, bool keepdim) {
+  dim = normalize_dim(dim, x.dim(), where);
+  const Tensor index = first_maximum(where, x, dim);
   return keepdim ? index : reshaped(index, without(index.shape(), dim));
 }
 
-Tensor argmax(const Tensor& x) {
-  check(x.numel() > 0, "argmax", "expected elements to choose from, got shape {}", x.shape());
+Tensor place_of_all(std::string_view where, const Tensor& x) {
+  check(x.numel() > 0, where, "expected elements to choose from, got shape {}", x.shape());
   const Tensor line = reshaped(dense(x), {x.numel()});
-  return reshaped(first_maximum("argmax", line, 0), {});
+  return reshaped(first_maximum(where, line, 0), {});
+}
+
+}  // namespace
+
+Tensor argmax(const Tensor& x, int dim, bool keepdim) {
+  return place_along("argmax", x, dim, keepdim);
+}
+Tensor argmax(const Tensor& x) {
+  return place_of_all("argmax", x);
+}
+Tensor argmin(const Tensor& x, int dim, bool keepdim) {
+  return place_along("argmin", reversed(x), dim, keepdim);
+}
+Tensor argmin(const Tensor& x) {
+  return place_of_all("argmin", reversed(x));
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {

@@ -4,6 +4,10 @@
 // scalar. With keepdim they stay, as sizes of 1.
 #pragma once
 
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+
 #include "heddle/base/export.hpp"
 #include "heddle/core/tensor.hpp"
 
@@ -17,12 +21,34 @@ Tensor mean(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
 Tensor var(const Tensor& x, const Shape& dims = {}, int correction = 1, bool keepdim = false);
 /// Square root of var().
 Tensor std(const Tensor& x, const Shape& dims = {}, int correction = 1, bool keepdim = false);
+/// The product along one dimension, or of all elements. Of none it is 1.
+Tensor prod(const Tensor& x, int dim, bool keepdim = false);
+Tensor prod(const Tensor& x);
+/// log(sum(exp(x))), without overflow; of nothing -inf.
+Tensor logsumexp(const Tensor& x, const Shape& dims, bool keepdim = false);
+template <std::integral Dim>
+Tensor logsumexp(const Tensor& x, Dim dim, bool keepdim = false) {
+  return logsumexp(x, Shape{static_cast<std::int64_t>(dim)}, keepdim);
+}
 /// Square root of the sum of squares; its gradient at 0 is 0.
 Tensor norm(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
+/// The sum of |x| to the power of ord, to the power of 1 / ord: 1, 2, any other; infinity and -infinity: the largest and smallest
+/// |x|, which share the gradient where several are; 0: how many are not 0. Its gradient at 0 is 0.
+Tensor vector_norm(const Tensor& x, double ord = 2, const Shape& dims = {}, bool keepdim = false);
+/// vector_norm() under its older name: norm(x, 1), norm(x, 3, {0, 1}).
+template <class P>
+  requires std::is_arithmetic_v<P>
+Tensor norm(const Tensor& x, P p, const Shape& dims = {}, bool keepdim = false) {
+  return vector_norm(x, static_cast<double>(p), dims, keepdim);
+}
 
 /// The largest (smallest) element, NaN where any is; equal ones share the gradient evenly. Error where there is none.
 Tensor max(const Tensor& x);
 Tensor min(const Tensor& x);
+
+/// The same over some dimensions; no list means all.
+Tensor amax(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
+Tensor amin(const Tensor& x, const Shape& dims = {}, bool keepdim = false);
 
 /// Values, which carry gradients, and where they stand along the dimension (int64).
 struct ValuesAndIndices {
@@ -37,6 +63,9 @@ ValuesAndIndices min(const Tensor& x, int dim, bool keepdim = false);
 Tensor argmax(const Tensor& x, int dim, bool keepdim = false);
 /// Where it stands among all elements in row-major order, a scalar.
 Tensor argmax(const Tensor& x);
+/// The same of the smallest.
+Tensor argmin(const Tensor& x, int dim, bool keepdim = false);
+Tensor argmin(const Tensor& x);
 
 /// Sums over the dimensions that broadcasting from `shape` to x's shape has stretched: the gradient of expand().
 Tensor sum_to(const Tensor& x, const Shape& shape);
