@@ -87,8 +87,8 @@ template <bool add, class T>
 void scatter_lines(Stream stream, const IndexShape& s, const std::int64_t* index, const void* y, void* x) {
   const std::int64_t lines = s.outer * s.inner;
   if (lines == 0 || s.count == 0 || s.size == 0) return;
-  const std::int64_t wish = lines < enough_threads ? enough_threads / lines : 1;
-  const std::int64_t stretch = wish < s.size ? (s.size + wish - 1) / wish : 1, stretches = (s.size + stretch - 1) / stretch;
+  const std::int64_t parts = lines < enough_threads ? enough_threads / lines : 1;
+  const std::int64_t stretch = parts < s.size ? (s.size + parts - 1) / parts : 1, stretches = (s.size + stretch - 1) / stretch;
   simt::launch<index_scatter_kernel<add, T>>(simt::blocks_for(lines * stretches, threads), threads, 0, stream, s, stretches,
                                              stretch, index, static_cast<const T*>(y), static_cast<T*>(x));
 }

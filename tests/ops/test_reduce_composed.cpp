@@ -114,7 +114,11 @@ TEST_CASE("norms of any order", "[reduce]") {
     }
   CHECK(norm(tensor(V{0, 3, 0, -1}), 0).item() == 2);
   CHECK(norm(tensor(V{3, 4})).item() == 5);
-  CHECK(tensor(V{3, -4}).norm(1, {0}).item() == 7);
+  CHECK(tensor(V{3, -4}).norm(1, 0).item() == 7);
+  CHECK(tensor(V{3, -4}).norm({0}).item() == 5);
+  CHECK(tensor(V{3, -4}).norm().item() == 5);
+  CHECK(sum(ones({2, 3}), 1).shape() == Shape{2});
+  CHECK(mean(ones({2, 3}), -2, true).shape() == Shape{1, 3});
   CHECK(norm(tensor(V{3, 4}), {0}).item() == 5);  // dimensions, not an order
   const Tensor zero = zeros({3}, {float64}).requires_grad_();
   for (double ord : {0.5, 1.0, 2.0, 3.0}) CHECK(gradient(zero, norm(zero, ord)) == V{0, 0, 0});

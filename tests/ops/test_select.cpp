@@ -73,6 +73,13 @@ TEST_CASE("masked_fill and masked_select", "[select]") {
     require_gradients([&](const auto& in) { return masked_fill(in[0], mask, in[1]); },
                       {leaf({2, 3}, device), leaf({}, device)});
     CHECK(masked_fill(zeros({3}, {float32, device}), ones({2, 1}, {uint8, device}), 1).shape() == Shape{2, 3});
+    Tensor written = x * 1.0;
+    written.masked_fill_(mask, 9);
+    CHECK(written.to_vector<double>() == V{9, -2, 9, 9, 0, 9});
+    CHECK(gradient(x, written) == V{0, 2, 0, 0, 5, 0});
+    Tensor turned = x.detach().clone().transpose(0, 1);
+    turned.masked_fill_(gt(turned, 0), 0).masked_fill_(turned, 1);
+    CHECK(turned.to_vector<double>() == V{0, 0, 1, 0, 0, 1});
     CHECK(masked_select(x, gt(x, 0)).to_vector<double>() == V{1, 3, 4});
     CHECK(masked_select(x, mask).to_vector<double>() == V{1, 3, 4, -6});
     CHECK(masked_select(x, lt(x, -9)).shape() == Shape{0});
@@ -81,6 +88,12 @@ TEST_CASE("masked_fill and masked_select", "[select]") {
     CHECK(nonzero(zeros({2, 3}, {float32, device})).shape() == Shape{0, 2});
     CHECK(nonzero(ones({}, {float32, device})).shape() == Shape{1, 0});
   }
+  require_error(
+      [] {
+        zeros({2}).masked_fill_(ones({3, 2}), 0);
+      },
+      "[masked_fill_] expected a mask that broadcasts to [2], got [3, 2]");
+  CHECK_THROWS_AS(leaf({2}).masked_fill_(ones({2}), 0), Error);
   require_error([] { masked_fill(zeros({2}), ones({2}), zeros({2})); },
                 "[masked_fill] expected a scalar to fill with, got a tensor of 1 dimensions");
 }

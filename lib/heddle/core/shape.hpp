@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -52,6 +53,15 @@ class Shape {
  private:
   std::array<std::int64_t, max_rank> sizes_{};
   int rank_ = 0;
+};
+
+/// A list of dimensions (or what goes with them): {0, -1}, or one number alone.
+class Dims : public Shape {
+ public:
+  using Shape::Shape;
+  Dims() = default;
+  Dims(const Shape& list) : Shape(list) {}
+  template <std::integral Number> Dims(Number one) : Shape{static_cast<std::int64_t>(one)} {}
 };
 
 /// The shape two operands take together, aligned at their last dimensions, where a size of 1 stretches, as in NumPy and

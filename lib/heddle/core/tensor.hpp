@@ -5,7 +5,6 @@
 // beside their gradients in autograd/ and ops/.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -121,6 +120,8 @@ class Tensor {
   /// A true division: Error for integers.
   Tensor& div_(const Tensor& other);
   Tensor& div_(double other);
+  /// `value` where the mask is true (ops/select.hpp); the mask broadcasts to this tensor's shape.
+  Tensor& masked_fill_(const Tensor& mask, double value);
   Tensor& operator+=(const Tensor& other) { return add_(other); }
   Tensor& operator+=(double other) { return add_(other); }
   Tensor& operator-=(const Tensor& other) { return sub_(other); }
@@ -224,21 +225,14 @@ class Tensor {
   Tensor softmax(int dim) const;
   Tensor log_softmax(int dim) const;
   Tensor matmul(const Tensor& other) const;
-  /// Over the dimensions listed ({1}, {0, -1}), or one, or all.
-  Tensor sum(const Shape& dims = {}, bool keepdim = false) const;
-  Tensor mean(const Shape& dims = {}, bool keepdim = false) const;
-  template <std::integral Dim> Tensor sum(Dim dim, bool keepdim = false) const {
-    return sum(Shape{static_cast<std::int64_t>(dim)}, keepdim);
-  }
-  template <std::integral Dim> Tensor mean(Dim dim, bool keepdim = false) const {
-    return mean(Shape{static_cast<std::int64_t>(dim)}, keepdim);
-  }
-  Tensor var(const Shape& dims = {}, int correction = 1, bool keepdim = false) const;
-  Tensor std(const Shape& dims = {}, int correction = 1, bool keepdim = false) const;
-  Tensor norm(const Shape& dims = {}, bool keepdim = false) const;
-  template <class P> requires std::is_arithmetic_v<P> Tensor norm(P p, const Shape& dims = {}, bool keepdim = false) const {
-    return norm_of_order(static_cast<double>(p), dims, keepdim);
-  }
+  /// Over the dimensions listed ({0, -1}, or 1), or all.
+  Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor var(const Dims& dims = {}, int correction = 1, bool keepdim = false) const;
+  Tensor std(const Dims& dims = {}, int correction = 1, bool keepdim = false) const;
+  /// Of order p, or of order 2 over the dimensions of a list in braces.
+  Tensor norm(std::initializer_list<std::int64_t> dims = {}, bool keepdim = false) const;
+  Tensor norm(double p, const Dims& dims = {}, bool keepdim = false) const;
   /// Of all elements, or along one dimension (struct in ops/reduce.hpp).
   Tensor max() const;
   Tensor min() const;
@@ -253,7 +247,7 @@ class Tensor {
   Tensor argmin(int dim, bool keepdim = false) const;
   Tensor prod() const;
   Tensor prod(int dim, bool keepdim = false) const;
-  Tensor logsumexp(const Shape& dims, bool keepdim = false) const;
+  Tensor logsumexp(const Dims& dims, bool keepdim = false) const;
   Tensor cumsum(int dim) const;
   Tensor masked_fill(const Tensor& mask, double value) const;
   Tensor isnan() const;
@@ -267,8 +261,8 @@ class Tensor {
   Tensor scatter_add(int dim, const Tensor& index, const Tensor& src) const;
   std::vector<Tensor> split(std::int64_t split_size, int dim = 0) const;
   std::vector<Tensor> chunk(std::int64_t chunks, int dim = 0) const;
-  Tensor flip(const Shape& dims) const;
-  Tensor roll(const Shape& shifts, const Shape& dims = {}) const;
+  Tensor flip(const Dims& dims) const;
+  Tensor roll(const Dims& shifts, const Dims& dims = {}) const;
 
   /// For the library: a view of this tensor's memory, and the implementation behind a handle.
   Tensor view_of_memory(const Shape& shape, const Shape& strides, std::int64_t offset) const;
@@ -278,7 +272,6 @@ class Tensor {
  private:
   void require_dtype(DType expected) const;
   [[noreturn]] void refuse_vector() const;
-  Tensor norm_of_order(double p, const Shape& dims, bool keepdim) const;
   double item_as_double() const;
   std::int64_t item_as_integer(std::int64_t low, std::int64_t high) const;
   detail::TensorImpl& get() const;

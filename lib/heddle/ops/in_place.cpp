@@ -8,7 +8,9 @@
 #include "heddle/core/write.hpp"
 #include "heddle/ops/common.hpp"
 #include "heddle/ops/elementwise.hpp"
+#include "heddle/ops/masks.hpp"
 #include "heddle/ops/reduce.hpp"
+#include "heddle/ops/select.hpp"
 #include "kernels/elementwise/elementwise.hpp"
 
 namespace heddle {
@@ -186,6 +188,28 @@ Tensor& Tensor::mul_(double other) {
 Tensor& Tensor::div_(double other) {
   check_number_type("div_", *this);
   return div_(full({}, other, options()));
+}
+
+Tensor& Tensor::masked_fill_(const Tensor& mask, double value) {
+  constexpr auto where = "masked_fill_";
+  check(defined() && mask.defined(), where, "expected tensors, got an undefined one");
+  check(mask.device() == device(), where, "expected a mask on {}, got one on {}", device(), mask.device());
+  check(broadcast_shapes(shape(), mask.shape(), where) == shape(), where, "expected a mask that broadcasts to {}, got {}",
+        shape(), mask.shape());
+  check_number(where, *this, value);
+  const Tensor flags = mask_of(shares_memory(mask, *this) ? no_grad([&] { return mask.clone(); }) : mask, where);
+  const bool recorded = begin(where, *this);
+  if (is_contiguous()) {
+    take_where(flags, full({}, value, options()), *this);
+  } else {
+    NoGradGuard guard;
+    copy_values(heddle::masked_fill(*this, flags, value), *this);
+  }
+  if (recorded)
+    record_write(where, {*this}, *this, [flags = Saved(flags)](const Tensor& dy, const Needs&) -> Grads {
+      return {kept_where(flags.get(where), dy, false)};
+    });
+  return *this;
 }
 
 }  // namespace heddle

@@ -138,22 +138,22 @@ Tensor Tensor::log_softmax(int dim) const {
 Tensor Tensor::matmul(const Tensor& other) const {
   return heddle::matmul(*this, other);
 }
-Tensor Tensor::sum(const Shape& dims, bool keepdim) const {
+Tensor Tensor::sum(const Dims& dims, bool keepdim) const {
   return heddle::sum(*this, dims, keepdim);
 }
-Tensor Tensor::mean(const Shape& dims, bool keepdim) const {
+Tensor Tensor::mean(const Dims& dims, bool keepdim) const {
   return heddle::mean(*this, dims, keepdim);
 }
-Tensor Tensor::var(const Shape& dims, int correction, bool keepdim) const {
+Tensor Tensor::var(const Dims& dims, int correction, bool keepdim) const {
   return heddle::var(*this, dims, correction, keepdim);
 }
-Tensor Tensor::std(const Shape& dims, int correction, bool keepdim) const {
+Tensor Tensor::std(const Dims& dims, int correction, bool keepdim) const {
   return heddle::std(*this, dims, correction, keepdim);
 }
-Tensor Tensor::norm(const Shape& dims, bool keepdim) const {
+Tensor Tensor::norm(std::initializer_list<std::int64_t> dims, bool keepdim) const {
   return heddle::norm(*this, dims, keepdim);
 }
-Tensor Tensor::norm_of_order(double p, const Shape& dims, bool keepdim) const {
+Tensor Tensor::norm(double p, const Dims& dims, bool keepdim) const {
   return heddle::vector_norm(*this, p, dims, keepdim);
 }
 Tensor Tensor::max() const {
@@ -186,7 +186,7 @@ Tensor Tensor::prod() const {
 Tensor Tensor::prod(int dim, bool keepdim) const {
   return heddle::prod(*this, dim, keepdim);
 }
-Tensor Tensor::logsumexp(const Shape& dims, bool keepdim) const {
+Tensor Tensor::logsumexp(const Dims& dims, bool keepdim) const {
   return heddle::logsumexp(*this, dims, keepdim);
 }
 Tensor Tensor::cumsum(int dim) const {
@@ -228,10 +228,10 @@ std::vector<Tensor> Tensor::split(std::int64_t split_size, int dim) const {
 std::vector<Tensor> Tensor::chunk(std::int64_t chunks, int dim) const {
   return heddle::chunk(*this, chunks, dim);
 }
-Tensor Tensor::flip(const Shape& dims) const {
+Tensor Tensor::flip(const Dims& dims) const {
   return heddle::flip(*this, dims);
 }
-Tensor Tensor::roll(const Shape& shifts, const Shape& dims) const {
+Tensor Tensor::roll(const Dims& shifts, const Dims& dims) const {
   return heddle::roll(*this, shifts, dims);
 }
 ValuesAndIndices Tensor::sort(int dim, bool descending) const {

@@ -120,25 +120,27 @@ Tensor rolled(const Tensor& x, const Shape& shifts, const Shape& dims, bool back
 
 }  // namespace
 
-Tensor flip(const Tensor& x, const Shape& dims) {
+Tensor flip(const Tensor& x, const Dims& dims) {
   check(x.defined(), "flip", "expected a tensor, got an undefined one");
   const Shape order = listed("flip", x, dims);
   return record("flip", {x}, flipped(x, order),
                 [order](const Tensor& dy, const Needs&) -> Grads { return {flipped(dy, order)}; });
 }
 
-Tensor roll(const Tensor& x, const Shape& shifts, const Shape& dims) {
+Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   check(x.defined(), "roll", "expected a tensor, got an undefined one");
   if (dims.empty()) {
-    check(shifts.rank() == 1, "roll", "expected one shift where no dimensions are listed, got {}", shifts);
+    check(shifts.rank() == 1, "roll", "expected one shift where no dimensions are listed, got {}", shifts.str());
     return roll(x.reshape({x.numel()}), shifts, {0}).reshape(x.shape());
   }
-  check(shifts.rank() == dims.rank(), "roll", "expected a shift for each of the dimensions {}, got {}", dims, shifts);
+  check(shifts.rank() == dims.rank(), "roll", "expected a shift for each of the dimensions {}, got {}", dims.str(),
+        shifts.str());
   // A dimension may be listed twice: its shifts add up.
   Shape order;
   for (const std::int64_t dim : dims) order.push_back(listed("roll", x, {dim})[0]);
-  return record("roll", {x}, rolled(x, shifts, order, false),
-                [=](const Tensor& dy, const Needs&) -> Grads { return {rolled(dy, shifts, order, true)}; });
+  return record(
+      "roll", {x}, rolled(x, shifts, order, false),
+      [order, shifts = Shape(shifts)](const Tensor& dy, const Needs&) -> Grads { return {rolled(dy, shifts, order, true)}; });
 }
 
 }  // namespace heddle

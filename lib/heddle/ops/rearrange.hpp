@@ -1,7 +1,6 @@
 // Parts of tensors, and their elements in another order along dimensions.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <vector>
 
@@ -21,22 +20,10 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, int dim = 0);
 std::vector<Tensor> unbind(const Tensor& x, int dim = 0);
 
 /// A copy with these dimensions in reverse order.
-Tensor flip(const Tensor& x, const Shape& dims);
-template <std::integral Dim>
-Tensor flip(const Tensor& x, Dim dim) {
-  return flip(x, Shape{static_cast<std::int64_t>(dim)});
-}
+Tensor flip(const Tensor& x, const Dims& dims);
 /// A copy with each dimension listed shifted by so many places towards its end, and what leaves it back at its beginning;
 /// without dims, all elements in row-major order.
-Tensor roll(const Tensor& x, const Shape& shifts, const Shape& dims = {});
-template <std::integral Shift>
-Tensor roll(const Tensor& x, Shift shift) {
-  return roll(x, Shape{static_cast<std::int64_t>(shift)});
-}
-template <std::integral Shift, std::integral Dim>
-Tensor roll(const Tensor& x, Shift shift, Dim dim) {
-  return roll(x, Shape{static_cast<std::int64_t>(shift)}, Shape{static_cast<std::int64_t>(dim)});
-}
+Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims = {});
 
 }  // namespace heddle
 HD_API_END

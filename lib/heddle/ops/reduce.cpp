@@ -103,7 +103,7 @@ autograd::Attributes attributes_of(const Marks& marks, int rank, bool keepdim) {
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
+Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
   const Marks marks = marks_of("sum", dims, x.dim());
   const Shape kept = reduced_shape(x.shape(), marks, true);
   const Tensor y = reshaped(reduce("sum", Reduce::sum, x, marks), reduced_shape(x.shape(), marks, keepdim));
@@ -112,7 +112,7 @@ Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
       [&] { return attributes_of(marks, x.dim(), keepdim); });
 }
 
-Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
+Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
   check(is_floating_point(x.dtype()), "mean", "expected float32 or float64, got {}", heddle::name_of(x.dtype()));
   const Marks marks = marks_of("mean", dims, x.dim());
   const Shape kept = reduced_shape(x.shape(), marks, true);
@@ -124,7 +124,7 @@ Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
   return record("mean", {x}, y, backward, [&] { return attributes_of(marks, x.dim(), keepdim); });
 }
 
-Tensor var(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
+Tensor var(const Tensor& x, const Dims& dims, int correction, bool keepdim) {
   const Marks marks = marks_of("var", dims, x.dim());
   std::int64_t count = 1;
   for (int d = 0; d < x.dim(); ++d)
@@ -134,7 +134,7 @@ Tensor var(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
   return div(sum(square(sub(x, mean(x, dims, true))), dims, keepdim), static_cast<double>(count - correction));
 }
 
-Tensor std(const Tensor& x, const Shape& dims, int correction, bool keepdim) {
+Tensor std(const Tensor& x, const Dims& dims, int correction, bool keepdim) {
   return sqrt(var(x, dims, correction, keepdim));
 }
 
@@ -214,10 +214,10 @@ Tensor max(const Tensor& x) {
 Tensor min(const Tensor& x) {
   return extreme("min", Reduce::min, x);
 }
-Tensor amax(const Tensor& x, const Shape& dims, bool keepdim) {
+Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
   return extreme("amax", Reduce::max, x, dims, keepdim);
 }
-Tensor amin(const Tensor& x, const Shape& dims, bool keepdim) {
+Tensor amin(const Tensor& x, const Dims& dims, bool keepdim) {
   return extreme("amin", Reduce::min, x, dims, keepdim);
 }
 ValuesAndIndices max(const Tensor& x, int dim, bool keepdim) {

@@ -36,7 +36,7 @@ Tensor norm(const Tensor& x, const Shape& dims, bool keepdim) {
                 });
 }
 
-Tensor vector_norm(const Tensor& x, double ord, const Shape& dims, bool keepdim) {
+Tensor vector_norm(const Tensor& x, double ord, const Dims& dims, bool keepdim) {
   constexpr auto name = "vector_norm";
   check_floating(name, x);
   check(!std::isnan(ord), name, "expected an order, got NaN");
@@ -61,7 +61,7 @@ Tensor vector_norm(const Tensor& x, double ord, const Shape& dims, bool keepdim)
                 });
 }
 
-Tensor logsumexp(const Tensor& x, const Shape& dims, bool keepdim) {
+Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim) {
   constexpr auto name = "logsumexp";
   constexpr double infinity = std::numeric_limits<double>::infinity();
   check_floating(name, x);
