@@ -2,6 +2,7 @@
 #include "heddle/autograd/grad_mode.hpp"
 #include "heddle/ops/elementwise.hpp"
 #include "heddle/ops/indexing.hpp"
+#include "heddle/ops/rearrange.hpp"
 #include "heddle/ops/reduce.hpp"
 #include "tests/support/tensors.hpp"
 
@@ -112,6 +113,11 @@ TEST_CASE("index_put_ writes, or adds, in order", "[indexing]") {
     CHECK(bytes.to_vector<std::uint8_t>() == std::vector<std::uint8_t>{0, 0, 7});
     x.index_put_({places({}, {0}, device)}, 1);
     CHECK(x.to_vector<double>() == V{2, 0, 1, 4, 0, 3});
+    Tensor own = arange(0, 4, 1, {int64, device});
+    own.index_put_({flip(own, 0)}, own);  // values of the same memory
+    CHECK(own.to_vector<std::int64_t>() == std::vector<std::int64_t>{3, 2, 1, 0});
+    own.index_put_({own}, arange(0, 4, 1, {int64, device}));  // and numbers
+    CHECK(own.to_vector<std::int64_t>() == std::vector<std::int64_t>{3, 2, 1, 0});
     Tensor turned = fresh().transpose(0, 1);
     turned.index_put_({places({0, 2}, {2}, device), places({1, 0}, {2}, device)}, 1);
     CHECK(turned.to_vector<double>() == V{0, 1, 0, 0, 1, 0});

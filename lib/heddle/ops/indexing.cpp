@@ -204,8 +204,12 @@ Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices, const Ten
     copy_values(accumulate ? indexed.view + source : source, indexed.view);
     return *this;
   }
-  const Plan plan = plan_of(where, indexed);
-  const Tensor view = indexed.view.permute(plan.order), source = values.expand(plan.result_shape()).contiguous();
+  Plan plan = plan_of(where, indexed);
+  const Tensor view = indexed.view.permute(plan.order);
+  Tensor source = values.expand(plan.result_shape()).contiguous();
+  // What is written must not be what is still to be read.
+  if (source.impl()->storage == impl_->storage) source = source.clone();
+  if (plan.numbers.impl()->storage == impl_->storage) plan.numbers = plan.numbers.clone();
   if (source.numel() == 0) return *this;
   const kernels::IndexShape s{
       .outer = plan.outer.numel(), .size = plan.size, .count = plan.numbers.numel(), .inner = plan.inner.numel()};
