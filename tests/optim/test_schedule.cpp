@@ -1,11 +1,17 @@
 // Schedules step by step against PyTorch (make_schedule_reference.py).
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "heddle/optim/composed_schedule.hpp"
+#include "heddle/optim/cyclic_schedule.hpp"
+#include "heddle/optim/factor_schedule.hpp"
 #include "heddle/optim/schedule.hpp"
 #include "heddle/optim/sgd.hpp"
 #include "tests/optim/schedule_reference.hpp"
+#include "tests/optim/schedules.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace heddle;
@@ -14,62 +20,6 @@ using namespace heddle::test;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-using Made = std::unique_ptr<LRScheduler>;
-using Make = std::function<Made(Optimizer&)>;
-
-const std::vector<std::pair<double, double>> points = {{0, 0.001}, {2, 0.01}, {8, 0.0002}, {12, 0.0001}, {20, 0}};
-
-Made warmup(Made after) {
-  return std::make_unique<LinearWarmup>(std::move(after), LinearWarmup::Options{.steps = 6, .start_factor = 0.25});
-}
-Made step_lr(Optimizer& o) {
-  return std::make_unique<StepLR>(o, StepLR::Options{.step_size = 7, .gamma = 0.3});
-}
-Made cosine(Optimizer& o) {
-  return std::make_unique<CosineAnnealingLR>(o, CosineAnnealingLR::Options{.t_max = 10, .eta_min = 0.001});
-}
-Made one_cycle(Optimizer& o, const OneCycleLR::Options& options) {
-  return std::make_unique<OneCycleLR>(o, options);
-}
-Made piecewise(Optimizer& o, std::int64_t unit, bool staircase) {
-  return std::make_unique<PiecewiseLinear>(
-      o, PiecewiseLinear::Options{.points = points, .steps_per_unit = unit, .staircase = staircase});
-}
-
-const std::map<std::string, Make> schedules = {
-    {"step", step_lr},
-    {"multistep",
-     [](Optimizer& o) {
-       return std::make_unique<MultiStepLR>(o, MultiStepLR::Options{.milestones = {12, 4, 11}, .gamma = 0.5});
-     }},
-    {"exponential", [](Optimizer& o) { return std::make_unique<ExponentialLR>(o, ExponentialLR::Options{.gamma = 0.85}); }},
-    {"cosine", cosine},
-    {"onecycle", [](Optimizer& o) { return one_cycle(o, {.max_lr = 0.2, .total_steps = schedule_steps}); }},
-    {"onecycle other",
-     [](Optimizer& o) {
-       return one_cycle(o, {.max_lr = 0.5,
-                            .total_steps = schedule_steps + 9,
-                            .pct_start = 0.45,
-                            .base_momentum = 0.8,
-                            .max_momentum = 0.9,
-                            .div_factor = 10,
-                            .final_div_factor = 100});
-     }},
-    {"onecycle without momentum",
-     [](Optimizer& o) { return one_cycle(o, {.max_lr = 0.2, .total_steps = schedule_steps, .cycle_momentum = false}); }},
-    {"points", [](Optimizer& o) { return piecewise(o, 1, false); }},
-    {"points by epoch", [](Optimizer& o) { return piecewise(o, 3, true); }},
-    {"points within epochs", [](Optimizer& o) { return piecewise(o, 3, false); }},
-    {"lambda",
-     [](Optimizer& o) {
-       return std::make_unique<LambdaLR>(
-           o, std::vector<LambdaLR::Factor>{[](std::int64_t s) { return 1.0 / static_cast<double>(1 + s); },
-                                            [](std::int64_t s) { return std::pow(0.9, s); }});
-     }},
-    {"warmup, step", [](Optimizer& o) { return warmup(step_lr(o)); }},
-    {"warmup, cosine", [](Optimizer& o) { return warmup(cosine(o)); }},
-};
 
 std::unique_ptr<SGD> two_groups() {
   const auto parameter = [] { return std::vector{zeros({1}).requires_grad_()}; };
@@ -188,6 +138,45 @@ TEST_CASE("OneCycleLR ends where it was told to", "[schedule]") {
     }
 }
 
+TEST_CASE("A composed schedule has the rates of the optimizer before any of its parts was made", "[schedule]") {
+  auto sgd = two_groups();
+  ChainedScheduler chain(*sgd, Parts{constant(*sgd, {.factor = 0.5, .total_iters = 2}), exponential(*sgd, 0.5)});
+  REQUIRE(chain.base_lrs() == std::vector<double>{0.1, 0.03});
+  // A rate of an earlier step follows from the first again, and leaves the later ones as they were.
+  const double third = chain.lr_at(3, 1);
+  REQUIRE(chain.lr_at(1, 1) == Approx(0.03 * 0.5 * 0.5));
+  REQUIRE(chain.lr_at(3, 1) == third);
+  REQUIRE_THROWS_WITH(chain.lr_at(std::int64_t{1} << 40), ContainsSubstring("[ChainedScheduler] expected at most"));
+  auto state = chain.state_dict();
+  state.base_lrs = {8, 4};
+  chain.load_state_dict(state);
+  REQUIRE(sgd->lr(0) == 4);
+  REQUIRE(sgd->lr(1) == 2);
+}
+
+TEST_CASE("Momentum in a sequence stays where the last schedule that cycled it left it", "[schedule]") {
+  auto sgd = two_groups();
+  SequentialLR schedule(*sgd, Parts{one_cycle(*sgd, {.max_lr = 0.2, .total_steps = 10}), exponential(*sgd, 0.5)}, {{5}});
+  for (int step = 0; step < 4; ++step) schedule.step();
+  const double left = sgd->momentum();
+  REQUIRE(left < 0.95);
+  for (int step = 0; step < 4; ++step) schedule.step();
+  REQUIRE(sgd->momentum() == left);
+  REQUIRE(schedule.momentum_at(20) == left);
+}
+
+TEST_CASE("Warm restarts find their place after any number of steps", "[schedule]") {
+  auto sgd = two_groups();
+  const CosineAnnealingWarmRestarts doubling(*sgd, {.t_0 = 1, .t_mult = 2});
+  const std::int64_t many = (std::int64_t{1} << 52) - 1;  // 1 + 2 + 4 + ... : a restart
+  REQUIRE(doubling.lr_at(many) == 0.1);
+  REQUIRE(doubling.lr_at(many - 1) < 1e-12);
+  REQUIRE(doubling.lr_at(many + (std::int64_t{1} << 51)) == Approx(0.05));
+  const CosineAnnealingWarmRestarts leaping(*sgd, {.t_0 = 3, .t_mult = std::numeric_limits<std::int64_t>::max()});
+  REQUIRE(leaping.lr_at(3) == 0.1);
+  REQUIRE(leaping.lr_at(1000) == Approx(0.1));
+}
+
 TEST_CASE("Schedules refuse settings that make no sense", "[schedule]") {
   auto sgd = two_groups();
   REQUIRE_THROWS_AS(StepLR(*sgd, {.step_size = 0}), Error);
@@ -199,4 +188,19 @@ TEST_CASE("Schedules refuse settings that make no sense", "[schedule]") {
   REQUIRE_THROWS_AS(LambdaLR(*sgd, std::vector<LambdaLR::Factor>(3)), Error);
   REQUIRE_THROWS_AS(LinearWarmup(nullptr, {}), Error);
   REQUIRE_THROWS_AS(ReduceLROnPlateau(*sgd, {.factor = 1}), Error);
+  REQUIRE_THROWS_AS(CosineAnnealingWarmRestarts(*sgd, {.t_0 = 0}), Error);
+  REQUIRE_THROWS_AS(CosineAnnealingWarmRestarts(*sgd, {.t_0 = 2, .t_mult = 0}), Error);
+  REQUIRE_THROWS_AS(CyclicLR(*sgd, {.step_size_up = 0}), Error);
+  REQUIRE_THROWS_AS(CyclicLR(*sgd, {.step_size_down = 0}), Error);
+  REQUIRE_THROWS_AS(PolynomialLR(*sgd, {.total_iters = 0}), Error);
+  REQUIRE_THROWS_AS(LinearLR(*sgd, {.start_factor = 0}), Error);
+  REQUIRE_THROWS_AS(LinearLR(*sgd, {.end_factor = 2}), Error);
+  REQUIRE_THROWS_AS(ConstantLR(*sgd, {.factor = 0}), Error);
+  auto other = two_groups();
+  REQUIRE_THROWS_WITH(ChainedScheduler(*sgd, {}), ContainsSubstring("at least one"));
+  REQUIRE_THROWS_WITH(ChainedScheduler(*sgd, Parts{nullptr}), ContainsSubstring("null at place 0"));
+  REQUIRE_THROWS_WITH(ChainedScheduler(*sgd, Parts{step_lr(*other)}), ContainsSubstring("of another"));
+  REQUIRE_THROWS_WITH(SequentialLR(*sgd, Parts{step_lr(*other)}, {}), ContainsSubstring("of another"));
+  REQUIRE_THROWS_WITH(SequentialLR(*sgd, Parts{step_lr(*sgd), cosine(*sgd)}, {}), ContainsSubstring("1 milestones"));
+  REQUIRE_THROWS_WITH(SequentialLR(*sgd, Parts{step_lr(*sgd), cosine(*sgd)}, {{0}}), ContainsSubstring("above 0"));
 }

@@ -30,6 +30,10 @@ std::optional<double> LRScheduler::momentum_at(std::int64_t) const {
   return {};
 }
 
+double LRScheduler::next_lr(std::int64_t step, int group, double) const {
+  return lr_at(step, group);
+}
+
 void LRScheduler::load_state_dict(const ScheduleState& state) {
   constexpr std::int64_t most_steps = std::int64_t{1} << 53;
   check(state.base_lrs.size() == base_lrs_.size() && state.extra.empty() && state.last_step >= 0 && state.last_step <= most_steps,
@@ -60,6 +64,10 @@ double StepLR::lr_at(std::int64_t step, int group) const {
   return base(group) * std::pow(options_.gamma, static_cast<double>(step / options_.step_size));
 }
 
+double StepLR::next_lr(std::int64_t step, int, double lr) const {
+  return step > 0 && step % options_.step_size == 0 ? lr * options_.gamma : lr;
+}
+
 MultiStepLR::MultiStepLR(Optimizer& optimizer, Options options) : LRScheduler(optimizer), options_(std::move(options)) {
   std::sort(options_.milestones.begin(), options_.milestones.end());
   apply(0);
@@ -70,12 +78,21 @@ double MultiStepLR::lr_at(std::int64_t step, int group) const {
   return base(group) * std::pow(options_.gamma, static_cast<double>(std::upper_bound(m.begin(), m.end(), step) - m.begin()));
 }
 
+double MultiStepLR::next_lr(std::int64_t step, int, double lr) const {
+  const auto [first, last] = std::equal_range(options_.milestones.begin(), options_.milestones.end(), step);
+  return lr * std::pow(options_.gamma, static_cast<double>(last - first));
+}
+
 ExponentialLR::ExponentialLR(Optimizer& optimizer, const Options& options) : LRScheduler(optimizer), options_(options) {
   apply(0);
 }
 
 double ExponentialLR::lr_at(std::int64_t step, int group) const {
   return base(group) * std::pow(options_.gamma, static_cast<double>(step));
+}
+
+double ExponentialLR::next_lr(std::int64_t step, int, double lr) const {
+  return step > 0 ? lr * options_.gamma : lr;
 }
 
 CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, const Options& options) : LRScheduler(optimizer), options_(options) {
@@ -85,6 +102,16 @@ CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, const Options& option
 
 double CosineAnnealingLR::lr_at(std::int64_t step, int group) const {
   return cosine(base(group), options_.eta_min, static_cast<double>(step) / static_cast<double>(options_.t_max));
+}
+
+// PyTorch's recursion. Out of a minimum, where the factor is 0, it climbs by a difference of the base rate's own cosine.
+double CosineAnnealingLR::next_lr(std::int64_t step, int group, double lr) const {
+  if (step == 0) return lr;
+  const auto t_max = static_cast<double>(options_.t_max);
+  const auto height = [&](std::int64_t at) { return 1 + std::cos(std::numbers::pi * static_cast<double>(at) / t_max); };
+  if ((step - 1 - options_.t_max) % (2 * options_.t_max) == 0)
+    return lr + (base(group) - options_.eta_min) * (1 - std::cos(std::numbers::pi / t_max)) / 2;
+  return height(step) / height(step - 1) * (lr - options_.eta_min) + options_.eta_min;
 }
 
 OneCycleLR::OneCycleLR(Optimizer& optimizer, const Options& options) : LRScheduler(optimizer), options_(options) {
@@ -97,25 +124,30 @@ OneCycleLR::OneCycleLR(Optimizer& optimizer, const Options& options) : LRSchedul
 }
 
 // PyTorch's phases end one step early each, at pct_start * total_steps - 1 and total_steps - 1, so that the lowest rate is
-// that of the last step of all; and it takes one step more than total_steps, a little way up the cosine again.
-double OneCycleLR::anneal(std::int64_t step, double first, double peak, double last) const {
+// that of the last step of all; and it takes one step more than total_steps, a little way beyond the last phase's end.
+double OneCycleLR::anneal(std::int64_t step, double first, double peak, double valley, double last) const {
   check(step >= 0 && step <= options_.total_steps, "OneCycleLR", "expected at most {} steps, as total_steps says, got {}",
         options_.total_steps, step);
   const auto total = static_cast<double>(options_.total_steps), at = static_cast<double>(step);
-  const double up_ends = options_.pct_start * total - 1, down_ends = total - 1;
-  const auto part = [](double done, double whole) { return whole == 0 ? 1 : done / whole; };
-  if (at <= up_ends) return cosine(first, peak, part(at, up_ends));
-  return cosine(peak, last, part(at - up_ends, down_ends - up_ends));
+  const double up_ends = options_.pct_start * total - 1, valley_at = 2 * options_.pct_start * total - 2, down_ends = total - 1;
+  const auto between = [&](double from, double to, double a, double b) {
+    const double part = to == from ? 1 : (at - from) / (to - from);
+    return options_.anneal_strategy == Anneal::cos ? cosine(a, b, part) : (b - a) * part + a;
+  };
+  if (at <= up_ends) return between(0, up_ends, first, peak);
+  if (!options_.three_phase) return between(up_ends, down_ends, peak, last);
+  if (at <= valley_at) return between(up_ends, valley_at, peak, valley);
+  return between(valley_at, down_ends, valley, last);
 }
 
 double OneCycleLR::lr_at(std::int64_t step, int) const {
   const double first = options_.max_lr / options_.div_factor;
-  return anneal(step, first, options_.max_lr, first / options_.final_div_factor);
+  return anneal(step, first, options_.max_lr, first, first / options_.final_div_factor);
 }
 
 std::optional<double> OneCycleLR::momentum_at(std::int64_t step) const {
   if (!options_.cycle_momentum) return {};
-  return anneal(step, options_.max_momentum, options_.base_momentum, options_.max_momentum);
+  return anneal(step, options_.max_momentum, options_.base_momentum, options_.max_momentum, options_.max_momentum);
 }
 
 PiecewiseLinear::PiecewiseLinear(Optimizer& optimizer, Options options) : LRScheduler(optimizer), options_(std::move(options)) {

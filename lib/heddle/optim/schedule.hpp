@@ -39,6 +39,9 @@ class LRScheduler {
   virtual double lr_at(std::int64_t step, int group = 0) const = 0;
   /// The momentum after `step` steps, from a schedule that cycles it.
   virtual std::optional<double> momentum_at(std::int64_t step) const;
+  /// For ChainedScheduler: the rate after `step` steps where `lr` is the one so far, which other schedules may have changed.
+  /// Schedules that multiply the rate continue from there; the others set lr_at(step) whatever it was.
+  virtual double next_lr(std::int64_t step, int group, double lr) const;
 
   ScheduleState state_dict() const { return {last_step_, base_lrs_, {}}; }
   /// Also sets the rates. Error for a state of another number of groups.
@@ -53,7 +56,9 @@ class LRScheduler {
   virtual void set_state(const ScheduleState& state);
 
  private:
-  friend class LinearWarmup;  // sets the state of the schedule it delays
+  friend class LinearWarmup;  // these set the state of the schedules that they hold
+  friend class SequentialLR;
+  friend class ChainedScheduler;
   Optimizer& optimizer_;
   std::int64_t last_step_ = 0;
   std::vector<double> base_lrs_;
@@ -68,6 +73,7 @@ class StepLR : public LRScheduler {
   };
   StepLR(Optimizer& optimizer, const Options& options);
   double lr_at(std::int64_t step, int group = 0) const override;
+  double next_lr(std::int64_t step, int group, double lr) const override;
 
  private:
   Options options_;
@@ -82,6 +88,7 @@ class MultiStepLR : public LRScheduler {
   };
   MultiStepLR(Optimizer& optimizer, Options options);
   double lr_at(std::int64_t step, int group = 0) const override;
+  double next_lr(std::int64_t step, int group, double lr) const override;
 
  private:
   Options options_;
@@ -95,6 +102,7 @@ class ExponentialLR : public LRScheduler {
   };
   ExponentialLR(Optimizer& optimizer, const Options& options);
   double lr_at(std::int64_t step, int group = 0) const override;
+  double next_lr(std::int64_t step, int group, double lr) const override;
 
  private:
   Options options_;
@@ -109,30 +117,35 @@ class CosineAnnealingLR : public LRScheduler {
   };
   CosineAnnealingLR(Optimizer& optimizer, const Options& options);
   double lr_at(std::int64_t step, int group = 0) const override;
+  double next_lr(std::int64_t step, int group, double lr) const override;
 
  private:
   Options options_;
 };
 
-/// A cosine up from max_lr / div_factor over the first pct_start of the steps, a cosine down to that / final_div_factor
-/// over the rest, the momentum of all groups against it. Smith and Topin, 2018. The same for all groups; base rates are not
+/// A cosine (or a straight line) up from max_lr / div_factor over the first pct_start of the steps, down to that /
+/// final_div_factor over the rest, the momentum of all groups against it. With three_phase down to max_lr / div_factor in as
+/// many steps as up, then to the last rate over the rest. Smith and Topin, 2018. The same for all groups; base rates are not
 /// used. Error for a step beyond total_steps.
 class OneCycleLR : public LRScheduler {
  public:
+  enum class Anneal { cos, linear };
   struct Options {
     double max_lr = 0.1;
     std::int64_t total_steps = 0;
     double pct_start = 0.3;
+    Anneal anneal_strategy = Anneal::cos;
     bool cycle_momentum = true;
     double base_momentum = 0.85, max_momentum = 0.95;
     double div_factor = 25, final_div_factor = 1e4;
+    bool three_phase = false;
   };
   OneCycleLR(Optimizer& optimizer, const Options& options);
   double lr_at(std::int64_t step, int group = 0) const override;
   std::optional<double> momentum_at(std::int64_t step) const override;
 
  private:
-  double anneal(std::int64_t step, double first, double peak, double last) const;
+  double anneal(std::int64_t step, double first, double peak, double valley, double last) const;
   Options options_;
 };
 
