@@ -5,6 +5,7 @@
 
 #include "heddle/base/check.hpp"
 #include "heddle/optim/buckets.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 
 namespace heddle::optim {
 
@@ -170,6 +171,27 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm) {
     table.clip(stream_of(norm), count, slices.data(), max_norm, norm.data<double>());
   });
   return norm;
+}
+
+void clip_grad_value_(const std::vector<Tensor>& parameters, double clip_value) {
+  constexpr std::string_view where = "clip_grad_value_";
+  check(clip_value >= 0, where, "expected a value of 0 or more, got {}", clip_value);
+  std::vector<detail::Slot> slots;
+  for (const Tensor& p : parameters) slots.push_back({.parameter = p, .buffer0 = {}, .buffer1 = {}});
+  for (const auto& bucket : detail::buckets_of(slots, where))
+    visit_floating(bucket.dtype, where, [&]<class T>(TypeTag<T>) {
+      const auto& table = kernels_for<kernels::ElementwiseKernels<T>>(bucket.device);
+      for (const auto* slot : bucket.slots) {
+        const Tensor gradient = slot->parameter.grad();
+        ++gradient.impl()->storage->version;
+        T* const g = gradient.data<T>();
+        const auto cut = [&](kernels::Scalar op, double bound) {
+          table.scalar(stream_of(gradient), op, gradient.numel(), g, static_cast<T>(bound), g);
+        };
+        cut(kernels::Scalar::maximum, -clip_value);
+        cut(kernels::Scalar::minimum, clip_value);
+      }
+    });
 }
 
 namespace detail {

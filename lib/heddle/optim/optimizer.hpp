@@ -97,5 +97,9 @@ class Optimizer {
 /// parameters are of several types or devices. Ordering: after backward(), before step().
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm);
 
+/// Cuts every element of all gradients to [-clip_value, clip_value], in place; NaN stays NaN. Parameters without a gradient are
+/// left out. Error for a clip_value below 0. Ordering: after backward(), before step().
+void clip_grad_value_(const std::vector<Tensor>& parameters, double clip_value);
+
 }  // namespace heddle::optim
 HD_API_END
