@@ -3,8 +3,8 @@
 // gather, select, nonzero: a thread an element. scatters: what lands in one place must stay in order, so a thread has a line
 // (o, k) of x, or a stretch of one: it reads all numbers of the line in order, and takes those that fall into its stretch.
 // There are as many stretches as make some 65,536 threads. The threads of a warp read the same numbers, or neighbours. x
-// [outer, size, inner], y [outer, count, inner], index by its strides. naive is the same. Bytes: each array once; the scatters
-// read the index once for every stretch, from the caches.
+// [outer, size, inner], y [outer, count, inner], index by its strides. naive is the same, with 64-bit numbers throughout.
+// Bytes: each array once; the scatters read the index once for every stretch, from the caches.
 #include "kernels/elementwise/collapse.hpp"
 #include "kernels/index/index.hpp"
 #include "kernels/simt/simt.hpp"
@@ -45,6 +45,7 @@ HD_KERNEL void HD_LAUNCH_BOUNDS(threads)
   y[at] = within(n, s.size) ? x[(static_cast<std::int64_t>(o) * s.size + n) * s.inner + k] : static_cast<Word>(~Word{0});
 }
 
+template <bool naive>
 void gather(Stream stream, DType type, const IndexShape& s, const void* x, const std::int64_t* index, void* y) {
   const std::int64_t count = s.outer * s.count * s.inner;
   with_word(type, [&]<class Word>(Word) {
@@ -53,7 +54,7 @@ void gather(Stream stream, DType type, const IndexShape& s, const void* x, const
                                                       static_cast<Number>(count), static_cast<const Word*>(x), index,
                                                       static_cast<Word*>(y));
     };
-    if (count < std::int64_t{1} << 31)
+    if (!naive && count < std::int64_t{1} << 31)
       run(std::uint32_t{});
     else
       run(std::int64_t{});
@@ -138,12 +139,13 @@ void nonzero(Stream stream, DType type, std::int64_t count, const void* x, std::
   });
 }
 
-constexpr IndexKernels table{gather, scatter, scatter_add, select, nonzero};
+constexpr IndexKernels fast{gather<false>, scatter, scatter_add, select, nonzero};
+constexpr IndexKernels naive{gather<true>, scatter, scatter_add, select, nonzero};
 
 }  // namespace
 
-const IndexKernels& IndexKernels::cuda(Variant) {
-  return table;
+const IndexKernels& IndexKernels::cuda(Variant v) {
+  return v == Variant::naive ? naive : fast;
 }
 
 }  // namespace heddle::kernels
