@@ -46,5 +46,9 @@ std::string AvgPool2d::describe() const {
 
 std::string AdaptiveAvgPool2d::describe() const { return strings::format("AdaptiveAvgPool2d(output_size={})", show(options.output_size)); }
 std::string Flatten::describe() const { return strings::format("Flatten(start_dim={}, end_dim={})", options.start_dim, options.end_dim); }
+std::string PixelShuffle::describe() const { return strings::format("PixelShuffle(upscale_factor={})", options.upscale_factor); }
+std::string PixelUnshuffle::describe() const {
+  return strings::format("PixelUnshuffle(downscale_factor={})", options.downscale_factor);
+}
 
 }  // namespace heddle::nn

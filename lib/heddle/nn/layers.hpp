@@ -1,9 +1,13 @@
 // Layers without parameters: activations, dropout, pooling and shape.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "heddle/base/export.hpp"
 #include "heddle/nn/module.hpp"
 #include "heddle/ops/activation.hpp"
+#include "heddle/ops/pixel_shuffle.hpp"
 #include "heddle/ops/pool.hpp"
 
 HD_API_BEGIN
@@ -144,6 +148,32 @@ class Flatten : public Module {
   const FlattenOptions options;
   Tensor forward(const Tensor& x) override { return x.flatten(options.start_dim, options.end_dim); }
   bool by_rows() const override { return options.start_dim >= 1; }
+  std::string describe() const override;
+};
+
+struct PixelShuffleOptions {
+  std::int64_t upscale_factor = 1;
+};
+
+/// [..., c r r, h, w] to [..., c, h r, w r]. Not by rows: those of an input without a batch are channels.
+class PixelShuffle : public Module {
+ public:
+  explicit PixelShuffle(const PixelShuffleOptions& o) : options(o) {}
+  const PixelShuffleOptions options;
+  Tensor forward(const Tensor& x) override { return pixel_shuffle(x, options.upscale_factor); }
+  std::string describe() const override;
+};
+
+struct PixelUnshuffleOptions {
+  std::int64_t downscale_factor = 1;
+};
+
+/// [..., c, h r, w r] to [..., c r r, h, w]. Not by rows, as PixelShuffle.
+class PixelUnshuffle : public Module {
+ public:
+  explicit PixelUnshuffle(const PixelUnshuffleOptions& o) : options(o) {}
+  const PixelUnshuffleOptions options;
+  Tensor forward(const Tensor& x) override { return pixel_unshuffle(x, options.downscale_factor); }
   std::string describe() const override;
 };
 
