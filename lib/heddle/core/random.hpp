@@ -83,11 +83,12 @@ class GeneratorScope {
 /// Uniform numbers in [0, 1), and normal ones of mean 0 and deviation 1; float32 or float64.
 Tensor rand(const Shape& shape, TensorOptions options = {}, Generator& generator = default_generator());
 Tensor randn(const Shape& shape, TensorOptions options = {}, Generator& generator = default_generator());
-/// Whole numbers in [low, high), each as likely as the others but for (high - low) / 2^48; int64 where the options name no other type. Error unless
-/// high - low lies in [1, 2^48].
+/// Whole numbers in [low, high), each as likely as the others but for (high - low) / 2^48; int64 where the options name no
+/// other type. Error unless high - low lies in [1, 2^48].
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, TensorOptions options = {int64},
                Generator& generator = default_generator());
-Tensor randint(std::int64_t high, const Shape& shape, TensorOptions options = {int64}, Generator& generator = default_generator());
+Tensor randint(std::int64_t high, const Shape& shape, TensorOptions options = {int64},
+               Generator& generator = default_generator());
 /// Overwrites the tensor, which must be dense, with uniform numbers in [low, high), or normal ones. Error where fill_() is one.
 void uniform_(Tensor& t, double low, double high, Generator& generator = default_generator());
 void normal_(Tensor& t, double mean, double deviation, Generator& generator = default_generator());

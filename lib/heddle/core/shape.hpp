@@ -61,7 +61,8 @@ class Dims : public Shape {
   using Shape::Shape;
   Dims() = default;
   Dims(const Shape& list) : Shape(list) {}
-  template <std::integral Number> Dims(Number one) : Shape{static_cast<std::int64_t>(one)} {}
+  template <std::integral Number>
+  Dims(Number one) : Shape{static_cast<std::int64_t>(one)} {}
 };
 
 /// The shape two operands take together, aligned at their last dimensions, where a size of 1 stretches, as in NumPy and

@@ -15,8 +15,8 @@ namespace heddle::detail {
 /// To be called by `op` before it writes to the target. Error when autograd forbids it, or when elements of the target share
 /// memory (expand()), so that what they hold in the end would be a matter of order.
 void begin_write(const Tensor& target, std::string_view op);
-/// The same for a write that is itself recorded for differentiation (ops/in_place.cpp), whatever autograd holds of the target: the
-/// check of its layout, and the count of its version.
+/// The same for a write that is itself recorded for differentiation (ops/in_place.cpp), whatever autograd holds of the target:
+/// the check of its layout, and the count of its version.
 void begin_recorded_write(const Tensor& target, std::string_view op);
 
 /// Whether two elements of such a layout may lie in one place. Exact for what views of dense tensors look like.
